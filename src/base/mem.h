@@ -12,6 +12,18 @@
 /* Marks a function that may switch fibers: only callable inside one, and shared state must be looked up again after. */
 #define SUSPENDS
 
+/* 1 when built with AddressSanitizer. */
+#if defined(__SANITIZE_ADDRESS__)
+#    define WITH_ASAN 1
+#elif defined(__has_feature)
+#    if __has_feature(address_sanitizer)
+#        define WITH_ASAN 1
+#    endif
+#endif
+#ifndef WITH_ASAN
+#    define WITH_ASAN 0
+#endif
+
 /* A zeroed block of the type, named for leak reports. */
 #define mem_new(owner, type) ((type *)mem_block((owner), sizeof(type), #type))
 /* `count` zeroed elements; count 0 gives an empty block, not NULL. */

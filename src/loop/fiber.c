@@ -14,14 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#    define WITH_ASAN 1
-#elif defined(__has_feature)
-#    if __has_feature(address_sanitizer)
-#        define WITH_ASAN 1
-#    endif
-#endif
-#ifdef WITH_ASAN
+#if WITH_ASAN
 #    include <sanitizer/common_interface_defs.h>
 #endif
 #if __has_include(<valgrind/valgrind.h>)
@@ -118,7 +111,7 @@ static void *stack_bottom(const struct fiber *fiber)
 static void switch_to_loop(struct fiber *fiber, bool ending)
 {
     fiber->log = log_context_swap(NULL);
-#ifdef WITH_ASAN
+#if WITH_ASAN
     __sanitizer_start_switch_fiber(
             ending ? NULL : &fiber->asan_fake_stack, thread.asan_bottom, thread.asan_size);
 #else
@@ -127,7 +120,7 @@ static void switch_to_loop(struct fiber *fiber, bool ending)
     if (_setjmp(fiber->context) == 0) {
         _longjmp(thread.context, 1);
     }
-#ifdef WITH_ASAN
+#if WITH_ASAN
     __sanitizer_finish_switch_fiber(
             ending ? NULL : fiber->asan_fake_stack, &thread.asan_bottom, &thread.asan_size);
 #endif
@@ -138,7 +131,7 @@ static void switch_to_loop(struct fiber *fiber, bool ending)
 static void stack_main(unsigned high, unsigned low)
 {
     struct fiber *fiber = (struct fiber *)(((uintptr_t)high << 32) | (uintptr_t)low);
-#ifdef WITH_ASAN
+#if WITH_ASAN
     __sanitizer_finish_switch_fiber(NULL, &thread.asan_bottom, &thread.asan_size);
 #endif
     for (;;) {
@@ -170,7 +163,7 @@ static void switch_to_fiber(struct fiber *fiber)
     thread.running = fiber;
     fiber->state = FIBER_RUNNING;
     struct log_context *log = log_context_swap(fiber->log);
-#ifdef WITH_ASAN
+#if WITH_ASAN
     __sanitizer_start_switch_fiber(&thread.asan_fake_stack, stack_bottom(fiber), FIBER_STACK_SIZE);
 #endif
     if (_setjmp(thread.context) == 0) {
@@ -180,7 +173,7 @@ static void switch_to_fiber(struct fiber *fiber)
         fiber->entered = true;
         enter_new_stack(fiber);
     }
-#ifdef WITH_ASAN
+#if WITH_ASAN
     __sanitizer_finish_switch_fiber(thread.asan_fake_stack, NULL, NULL);
 #endif
     thread.running = NULL;
