@@ -31,6 +31,7 @@ static void trim_partial_utf8(char *text)
     }
 }
 
+PRINTF_LIKE(3, 0)
 static void format_into(char *field, size_t size, const char *format, va_list arguments)
 {
     vsnprintf(field, size, format, arguments);

@@ -102,13 +102,16 @@ void fiber_set_deadline(int64_t deadline_ms)
 
 /* ---- switching ---- */
 
+/* These frames are left by jumps: AddressSanitizer must not poison anything around them. */
+#define NO_ASAN __attribute__((no_sanitize("address")))
+
 static void *stack_bottom(const struct fiber *fiber)
 {
     return (char *)fiber->mapping + sysconf(_SC_PAGESIZE);
 }
 
 /* From a fiber to the loop. `ending`: the fiber will not be resumed in this frame. */
-static void switch_to_loop(struct fiber *fiber, bool ending)
+NO_ASAN static void switch_to_loop(struct fiber *fiber, bool ending)
 {
     fiber->log = log_context_swap(NULL);
 #if WITH_ASAN
@@ -128,7 +131,7 @@ static void switch_to_loop(struct fiber *fiber, bool ending)
 }
 
 /* The first frame of every stack: runs one fiber after another on it. */
-static void stack_main(unsigned high, unsigned low)
+NO_ASAN static void stack_main(unsigned high, unsigned low)
 {
     struct fiber *fiber = (struct fiber *)(((uintptr_t)high << 32) | (uintptr_t)low);
 #if WITH_ASAN
@@ -143,7 +146,7 @@ static void stack_main(unsigned high, unsigned low)
     }
 }
 
-static void enter_new_stack(struct fiber *fiber)
+NO_ASAN static void enter_new_stack(struct fiber *fiber)
 {
     ucontext_t context;
     getcontext(&context);
@@ -158,7 +161,7 @@ static void enter_new_stack(struct fiber *fiber)
 }
 
 /* From the loop to a fiber; returns when it suspends or ends. */
-static void switch_to_fiber(struct fiber *fiber)
+NO_ASAN static void switch_to_fiber(struct fiber *fiber)
 {
     thread.running = fiber;
     fiber->state = FIBER_RUNNING;
