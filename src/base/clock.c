@@ -139,8 +139,11 @@ static bool take_offset(struct slice *text, int *minutes_out)
     if (!take_char(text, "+-") || !take_number(text, 2, 0, 23, &hours)) {
         return false;
     }
-    if (text->length > 0 && (take_char(text, ":"), !take_number(text, 2, 0, 59, &minutes))) {
-        return false;
+    if (text->length > 0) {
+        take_char(text, ":");
+        if (!take_number(text, 2, 0, 59, &minutes)) {
+            return false;
+        }
     }
     *minutes_out = sign * (hours * 60 + minutes);
     return true;
