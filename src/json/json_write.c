@@ -26,8 +26,11 @@ static size_t plain_run(struct slice text)
             continue;
         }
         unsigned char c = (unsigned char)text.data[at];
+        if (c < 0x20 || c == '"' || c == '\\') {
+            break;
+        }
         size_t length = utf8_sequence(text.data + at, text.length - at);
-        if (c < 0x20 || c == '"' || c == '\\' || length == 0) {
+        if (length == 0) {
             break;
         }
         at += length;
@@ -78,25 +81,74 @@ static size_t add_escape(struct buffer *out, struct slice text)
     return 1;
 }
 
+/* Most of a JSON text is tokens of a few bytes: those that fit go in without a call. */
+static inline void add(struct buffer *out, const char *bytes, size_t length)
+{
+    if (length < out->capacity - out->length && length <= out->limit - out->length) {
+        char *at = out->data + out->length;
+        if (length == 1) {
+            at[0] = bytes[0];
+        } else if (length > 1) {
+            memcpy(at, bytes, length);
+        }
+        at[length] = '\0';
+        out->length += length;
+    } else {
+        buffer_add(out, bytes, length);
+    }
+}
+
 static void add_string(struct buffer *out, struct slice text)
 {
     size_t run = plain_run(text);
-    buffer_add_char(out, '"');
-    buffer_add(out, text.data, run);
+    add(out, "\"", 1);
+    add(out, text.data, run);
     while (run < text.length) {
         text = slice_skip(text, run);
         text = slice_skip(text, add_escape(out, text));
         run = plain_run(text);
-        buffer_add(out, text.data, run);
+        add(out, text.data, run);
     }
-    buffer_add_char(out, '"');
+    add(out, "\"", 1);
+}
+
+static void add_value(struct buffer *out, const struct json *value);
+
+static void add_array(struct buffer *out, const struct json *array)
+{
+    const struct json *at = array + 1;
+    add(out, "[", 1);
+    for (size_t left = json_length(array); left > 0; left--) {
+        add_value(out, at);
+        at = json_after(at);
+        if (left > 1) {
+            add(out, ",", 1);
+        }
+    }
+    add(out, "]", 1);
+}
+
+static void add_object(struct buffer *out, const struct json *object)
+{
+    const struct json *at = object + 1;
+    add(out, "{", 1);
+    for (size_t left = json_length(object); left > 0; left--) {
+        add_string(out, json_bytes(at));
+        add(out, ":", 1);
+        add_value(out, at + 1);
+        at = json_after(at + 1);
+        if (left > 1) {
+            add(out, ",", 1);
+        }
+    }
+    add(out, "}", 1);
 }
 
 static void add_value(struct buffer *out, const struct json *value)
 {
     switch (json_type(value)) {
     case JSON_NULL:
-        buffer_add(out, "null", 4);
+        add(out, "null", 4);
         return;
     case JSON_BOOL:
         buffer_add_text(out, json_bool(value, false) ? "true" : "false");
@@ -108,22 +160,12 @@ static void add_value(struct buffer *out, const struct json *value)
         add_string(out, json_bytes(value));
         return;
     case JSON_ARRAY:
+        add_array(out, value);
+        return;
     case JSON_OBJECT:
-        break;
+        add_object(out, value);
+        return;
     }
-    bool object = json_type(value) == JSON_OBJECT;
-    buffer_add_char(out, object ? '{' : '[');
-    for (struct json_iterator i = json_iterate(value); json_next(&i);) {
-        if (i.index > 0) {
-            buffer_add_char(out, ',');
-        }
-        if (object) {
-            add_string(out, i.name);
-            buffer_add_char(out, ':');
-        }
-        add_value(out, i.value);
-    }
-    buffer_add_char(out, object ? '}' : ']');
 }
 
 void json_writer_init(struct json_writer *writer, struct buffer *out)
@@ -136,7 +178,7 @@ static void begin_value(struct json_writer *writer)
 {
     if (writer->need_comma && !writer->after_name) {
         assert(writer->depth > 0);
-        buffer_add_char(writer->out, ',');
+        add(writer->out, ",", 1);
     }
     writer->need_comma = true;
     writer->after_name = false;
@@ -190,7 +232,7 @@ void json_write_name_slice(struct json_writer *writer, struct slice name)
     assert(!writer->after_name);
     begin_value(writer);
     add_string(writer->out, name);
-    buffer_add_char(writer->out, ':');
+    add(writer->out, ":", 1);
     writer->after_name = true;
 }
 
