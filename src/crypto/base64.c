@@ -15,9 +15,9 @@ static char *encode(void *owner, struct slice data, const char *alphabet, bool p
         *out++ = alphabet[in[2] & 63];
     }
     if (left > 0) {
-        unsigned second = left == 2 ? in[1] : 0U;
-        *out++ = alphabet[in[0] >> 2];
-        *out++ = alphabet[(in[0] << 4 | second >> 4) & 63];
+        unsigned first = in[0], second = left == 2 ? in[1] : 0;
+        *out++ = alphabet[first >> 2];
+        *out++ = alphabet[(first << 4 | second >> 4) & 63];
         if (left == 2) {
             *out++ = alphabet[second << 2 & 63];
         }
