@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-struct auth;
+struct auth; /* immutable: threads may share one */
 
 struct auth_options {
     const char *secret;     /* HS256 */
@@ -28,9 +28,12 @@ MUST_CHECK bool auth_new(
  *   TOKEN_MISSING   no field, or not a bearer token
  *   TOKEN_INVALID   not a JWT, wrong algorithm, signature, issuer or audience, no fit user id; err->detail says which
  *   TOKEN_EXPIRED   `exp` is over, or `nbf` is to come, by more than 30 s */
-MUST_CHECK bool auth_verify(struct auth *auth, void *owner, struct slice authorization,
+MUST_CHECK bool auth_verify(const struct auth *auth, void *owner, struct slice authorization,
         int64_t now_ms, const char **user_out, struct error *err);
 
-/* A token that auth_verify() of the same options accepts, for development. */
+/* Whether a text can be a user id: 1–255 bytes of UTF-8 without control characters or commas. */
+bool auth_user_fits(struct slice user);
+
+/* A token that auth_verify() of the same options accepts, for development. NULL: `user` does not fit. */
 const char *auth_sign(
         const struct auth *auth, void *owner, const char *user, int64_t now_ms, int64_t lifetime_s);

@@ -100,20 +100,6 @@ static size_t place_in_text(struct slice text, size_t place)
     return place;
 }
 
-/* Where the first byte stands that is not UTF-8; the text's length when there is none. */
-static size_t find_invalid_utf8(struct slice text)
-{
-    size_t at = 0;
-    while (at < text.length) {
-        size_t length = utf8_sequence(text.data + at, text.length - at);
-        if (length == 0) {
-            break;
-        }
-        at += length;
-    }
-    return at;
-}
-
 /* The parser below does not recurse, so depth is looked at afterwards, a step a value: several times cheaper than a
  * scan of the bytes beforehand. All that walks values recurses, and relies on this. */
 static bool is_too_deep(const struct json *root, size_t count)
@@ -169,7 +155,7 @@ bool json_parse(void *owner, struct slice text, const struct json **value_out, s
     if (has_lone_surrogates) {
         /* The copy will have bytes that only this flag lets through; so the text's own are checked here. */
         flags |= YYJSON_READ_ALLOW_INVALID_UNICODE;
-        size_t invalid = find_invalid_utf8(text);
+        size_t invalid = utf8_valid_run(text);
         if (invalid < text.length) {
             return refuse(err, invalid, "invalid UTF-8");
         }
