@@ -47,8 +47,8 @@ struct config {
 MUST_CHECK bool config_load(void *owner, const char *const *environment, struct slice dotenv,
         const struct config **config_out, struct error *err);
 
-/* A variable of the environment that some verb cannot do without: its name, and what it is for, in an
- * ERROR_PRECONDITION_FAILED, NOT_CONFIGURED. `name` is one of options.def. True: it has a value. */
+/* For what a verb cannot do without. `name` is one of options.def. False: it has neither value nor default;
+ * ERROR_PRECONDITION_FAILED, NOT_CONFIGURED, whose message says what to set and what it is. */
 MUST_CHECK bool config_require(const struct config *config, const char *name, struct error *err);
 
 /* What the verb looks at (NULL: all options), by group: for --help. */

@@ -12,6 +12,18 @@ static bool is_used_by(const struct option *option, const char *verb)
     return verb == NULL;
 }
 
+/* Shorter than what an error says where the limits hardly ever matter. */
+static void print_values(const struct option *option, struct buffer *out)
+{
+    if (option->kind == OPTION_SECRET && option->min > 1) {
+        buffer_printf(out, "text of at least %d bytes", (int)option->min);
+    } else if (option->kind == OPTION_SECRET || option->kind == OPTION_TEXT) {
+        buffer_add_text(out, "text");
+    } else {
+        option_describe_values(option, out);
+    }
+}
+
 void config_help(struct buffer *out, const char *verb)
 {
     const char *group = "";
@@ -25,15 +37,12 @@ void config_help(struct buffer *out, const char *verb)
             group = option->group;
         }
         buffer_printf(out, "  %s\n      %s\n      ", option->name, option->help);
-        if (option->kind != OPTION_TEXT) {
-            option_describe_values(option, out);
-            buffer_add_text(out, "; ");
-        }
+        print_values(option, out);
         if (option->default_value != NULL) {
-            buffer_printf(out, "default %s%s%s\n", option->default_value,
+            buffer_printf(out, "; default %s%s%s\n", option->default_value,
                     option->unit == NULL ? "" : " ", option->unit == NULL ? "" : option->unit);
         } else {
-            buffer_printf(out, "when not set: %s\n", option->unset);
+            buffer_printf(out, "; when not set: %s\n", option->unset);
         }
     }
 }
@@ -51,7 +60,7 @@ void config_markdown(struct buffer *out)
             group = option->group;
         }
         buffer_printf(out, "| `%s` | %s | ", option->name, option->help);
-        option_describe_values(option, out);
+        print_values(option, out);
         if (option->default_value != NULL) {
             buffer_printf(out, " | `%s` | %s |\n", option->default_value, option->verbs);
         } else {

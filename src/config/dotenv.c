@@ -129,10 +129,10 @@ static bool take_assignment(
     }
     reader->rest = slice_skip(reader->rest, 1);
     skip_blanks(reader);
-    char first = reader->rest.length > 0 ? reader->rest.data[0] : '\n';
-    if (first == '"' || first == '\'') {
+    if (slice_starts(reader->rest, "\"") || slice_starts(reader->rest, "'")) {
+        char quote = reader->rest.data[0];
         reader->rest = slice_skip(reader->rest, 1);
-        return take_quoted_value(reader, first, owner, &entry->value, err);
+        return take_quoted_value(reader, quote, owner, &entry->value, err);
     }
     entry->value = take_bare_value(reader, owner);
     return true;

@@ -18,7 +18,8 @@ struct json;
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* Parse a whole text; the value does not refer to `text` afterwards.
- * False: ERROR_PARSE_ERROR, not JSON, not UTF-8, or nested deeper than JSON_MAX_DEPTH; the message says where. */
+ * False: ERROR_PARSE_ERROR, INVALID_JSON: not JSON, not UTF-8, or nested deeper than JSON_MAX_DEPTH; the message says
+ * what and at which byte, and quotes nothing of the text. */
 MUST_CHECK bool json_parse(
         void *owner, struct slice text, const struct json **value_out, struct error *err);
 
