@@ -1,9 +1,10 @@
 /* Typed calls of the Composio API v3.1. No rules of ours: what an account is good for is core's to say.
  *
  * Reading requires no field that a call can do without, and no error body of any form: only the HTTP status counts, then
- * the error's slug. Reads, updates to the same value and deletes are tried again (twice, as Retry-After says, else
- * 0.5·2^n s less jitter) on 408, 409, 429, 5xx and lost connections; link, MCP create and execute are only when they
- * certainly did not arrive. The key travels in the x-api-key header and nowhere else.
+ * the error's slug. Reads, updates to the same value and deletes are tried again on 408, 409, 429, 5xx and lost
+ * connections (not on timeouts), or as x-should-retry says: twice, after Retry-After, else after 0.5·2^n s less jitter.
+ * Told to wait longer than 60 s, or past the deadline, they fail at once with retry_after_s. Link, MCP create and execute
+ * are tried again only when they certainly did not arrive. The key travels in the x-api-key header and nowhere else.
  *
  * Every call suspends, ends at the fiber's deadline, and gives results that belong to `owner`. Errors of all calls:
  *   ERROR_NOT_FOUND            UPSTREAM_NOT_FOUND          404: no such thing at Composio
@@ -14,7 +15,10 @@
  *   ERROR_SERVICE_UNAVAILABLE  UPSTREAM_UNAVAILABLE        no connection
  *   ERROR_GATEWAY_TIMEOUT      UPSTREAM_TIMEOUT            no whole answer in time
  *   ERROR_CLIENT_CLOSED_REQUEST CANCELLED
- * and of composio_execute() more, below. Messages say what to do and quote no upstream body. */
+ * and of composio_execute() more, below. Messages say what to do and quote no upstream body; details are for the log:
+ * status, slug, code and request id.
+ *
+ * Lists are read over all their pages; one of more than 100 pages of 50 is UPSTREAM_UNAVAILABLE. */
 #pragma once
 
 #include "fetch/fetch.h"
@@ -41,7 +45,7 @@ struct composio_auth_config {
 };
 SUSPENDS MUST_CHECK bool composio_auth_config_get(struct composio *client, void *owner,
         const char *id, struct composio_auth_config *out, struct error *err);
-/* `toolkit` NULL: all. */
+/* `toolkit` NULL: all. Disabled ones too. */
 SUSPENDS MUST_CHECK bool composio_auth_config_list(struct composio *client, void *owner,
         const char *toolkit, struct composio_auth_config **list_out, size_t *count_out,
         struct error *err);
@@ -68,7 +72,7 @@ struct composio_account {
 };
 SUSPENDS MUST_CHECK bool composio_account_get(struct composio *client, void *owner, const char *id,
         struct composio_account *out, struct error *err);
-/* All accounts of the user under the auth config, whatever their status, over all pages (100 at most), newest first.
+/* All accounts of the user under the auth config, whatever their status, newest first.
  * Checked to be of that very user and auth config: Composio's filters split at commas. */
 SUSPENDS MUST_CHECK bool composio_account_list(struct composio *client, void *owner,
         const char *user_id, const char *auth_config_id, struct composio_account **list_out,
@@ -96,7 +100,7 @@ struct composio_mcp_server {
 };
 SUSPENDS MUST_CHECK bool composio_mcp_get(struct composio *client, void *owner, const char *id,
         struct composio_mcp_server *out, struct error *err);
-/* Those whose name is `name`, over all pages. NULL: all. */
+/* Those whose name is `name`. NULL: all. */
 SUSPENDS MUST_CHECK bool composio_mcp_list(struct composio *client, void *owner, const char *name,
         struct composio_mcp_server **list_out, size_t *count_out, struct error *err);
 /* name  4–30 of letters, digits, blanks and hyphens; `server->id` is ignored */
@@ -126,7 +130,7 @@ struct composio_tool {
 /* `version` NULL: latest. */
 SUSPENDS MUST_CHECK bool composio_tool_get(struct composio *client, void *owner, const char *slug,
         const char *version, struct composio_tool *out, struct error *err);
-/* All tools of a toolkit at its latest version, over all pages. */
+/* All tools of a toolkit at its latest version. */
 SUSPENDS MUST_CHECK bool composio_tool_list(struct composio *client, void *owner,
         const char *toolkit, struct composio_tool **list_out, size_t *count_out, struct error *err);
 
@@ -143,8 +147,9 @@ struct composio_result {
     const char *log_id;      /* NULL when not said */
 };
 /* Sent at most once. True: Composio answered, `successful` tells how the tool fared. More errors:
- *   ERROR_GATEWAY_TIMEOUT, ERROR_BAD_GATEWAY  OUTCOME_UNKNOWN   it may have run: timeout, connection lost, 5xx, garbage
- *   ERROR_PRECONDITION_FAILED  UPSTREAM_ACCOUNT_GONE     1810, 1803: no such account for this user
+ *   ERROR_GATEWAY_TIMEOUT, ERROR_BAD_GATEWAY, ERROR_CLIENT_CLOSED_REQUEST
+ *                              OUTCOME_UNKNOWN   it may have run: timeout, connection lost, cancelled, 5xx, garbage
+ *   ERROR_PRECONDITION_FAILED  UPSTREAM_ACCOUNT_GONE     1810, 1803, 606: no such account for this user
  *   ERROR_PRECONDITION_FAILED  UPSTREAM_ACCOUNT_EXPIRED  1820
  *   ERROR_FORBIDDEN            UPSTREAM_ACCOUNT_MISMATCH 1812: the account is another user's
  *   ERROR_NOT_FOUND            UPSTREAM_TOOL_NOT_FOUND   1800, 2401, 410 without 1820 */
