@@ -216,6 +216,13 @@ bool config_load(void *owner, const char *const *environment, struct slice doten
     return true;
 }
 
+bool config_is_given(const struct config *config, const char *name)
+{
+    const struct option *option = option_find(slice_of(name));
+    assert(option != NULL);
+    return config->sources[option - config_options] >= SOURCE_DOTENV;
+}
+
 bool config_require(const struct config *config, const char *name, struct error *err)
 {
     const struct option *option = option_find(slice_of(name));

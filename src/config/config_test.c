@@ -303,6 +303,8 @@ START_TEST(required_variables)
     ck_assert(config_require(config, "COMPOSIO_API_KEY", &err));
     ck_assert(config_require(config, "DATABASE_URL", &err));
     ck_assert(!config_require(config, "JWT_SECRET", &err));
+    ck_assert(config_is_given(config, "COMPOSIO_API_KEY"));
+    ck_assert(!config_is_given(config, "DATABASE_URL"));
     ck_assert_int_eq(err.code, ERROR_PRECONDITION_FAILED);
     ck_assert_str_eq(err.reason, "NOT_CONFIGURED");
     ck_assert(slice_starts(slice_of(err.message), "JWT_SECRET is not set."));
