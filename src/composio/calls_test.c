@@ -86,7 +86,7 @@ static bool execute_briefly(struct stage *stage, struct error *err)
 {
     return run_tool(stage,
             &(struct composio_execution){
-                    .tool = "GMAIL_A", .account_id = "ca_1", .user_id = "u1", .timeout_ms = 60},
+                    .tool = "GMAIL_A", .account_id = "ca_1", .user_id = "u1", .timeout_ms = 400},
             err);
 }
 
@@ -322,7 +322,7 @@ static const struct row retries[] = {
                 .requests = GET_LINE,
                 .code = ERROR_GATEWAY_TIMEOUT,
                 .reason = "UPSTREAM_TIMEOUT",
-                .deadline_ms = 60},
+                .deadline_ms = 400},
         {.name = "link is not tried again after 500",
                 .act = make_link,
                 .replies = {{500, "{}", NO_DELAY}},
@@ -524,7 +524,7 @@ static const struct row executions[] = {
                 .requests = EXECUTE_LINE,
                 .code = ERROR_GATEWAY_TIMEOUT,
                 .reason = "OUTCOME_UNKNOWN",
-                .deadline_ms = 60},
+                .deadline_ms = 400},
 };
 
 START_TEST(error_row)

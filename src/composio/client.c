@@ -62,8 +62,8 @@ static const char *plain_word(const struct json *value)
     return word;
 }
 
-/* Errors come as {"error":{…}}, as {"error":"…"}, as {"message":"…"}, as {} and as the HTML of some gateway. A code may be
- * a number, its digits, or a word that stands for the slug. */
+/* Errors come as {"error":{…}}, as {"error":"…"}, as {"message":"…"}, as {} and as the HTML of some gateway. A code may
+ * be a number, its digits, or a word that stands for the slug. */
 static void read_error(struct answer *answer)
 {
     const struct json *error = json_get(answer->body, "error");

@@ -156,7 +156,8 @@ static inline void play(const struct row *row)
 /* The same against a port where nobody listens. */
 static inline void play_nowhere(const struct row *row)
 {
-    char base[40];
-    close(upstream_listen(base));
+    char base[UPSTREAM_BASE_SIZE];
+    int deaf = upstream_bind(base);
     play_at(row, base);
+    close(deaf);
 }

@@ -177,14 +177,14 @@ static const struct {
         {.name = "slow drip past the timeout",
                 .answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
                 .next = UPSTREAM_HOLD,
-                .timeout_ms = 60,
+                .timeout_ms = 400,
                 .code = ERROR_GATEWAY_TIMEOUT,
                 .reason = "REPLY_LOST",
                 .message = "127.0.0.1 did not answer in time"},
         {.name = "no answer at all",
                 .answer = "",
                 .next = UPSTREAM_HOLD,
-                .timeout_ms = 60,
+                .timeout_ms = 400,
                 .code = ERROR_GATEWAY_TIMEOUT,
                 .reason = "REPLY_LOST",
                 .message = "127.0.0.1 did not answer in time"},
@@ -460,12 +460,13 @@ static void check_not_sent(struct scene *scene, const struct fetch_request *requ
 
 static void does_not_send(struct scene *scene)
 {
-    char base[40];
-    close(upstream_listen(base)); /* a port where nobody listens */
+    char base[UPSTREAM_BASE_SIZE];
+    int deaf = upstream_bind(base);
     struct fetch_request request = {.method = "POST",
             .url = mem_printf(scene->owner, "%s/secret?secret", base),
             .body = SLICE("{}")};
     check_not_sent(scene, &request, ERROR_SERVICE_UNAVAILABLE, "no connection to 127.0.0.1: ");
+    close(deaf);
     request.url = "ftp://127.0.0.1/secret";
     check_not_sent(scene, &request, ERROR_SERVICE_UNAVAILABLE, "no connection to 127.0.0.1: ");
     request.url = "http://127.0.0.1:99999/secret";

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define UPSTREAM_CONNECTIONS_MAX 512
+#define UPSTREAM_BASE_SIZE       40
 #define UPSTREAM_REQUEST_BYTES   (16 * 1024 * 1024)
 
 struct upstream_request {
@@ -46,7 +47,7 @@ struct upstream {
     void *context;
     int listener;
     pthread_t thread;
-    char base[40]; /* "http://127.0.0.1:12345" */
+    char base[UPSTREAM_BASE_SIZE]; /* "http://127.0.0.1:12345" */
 
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t changed;
@@ -117,7 +118,8 @@ static inline struct upstream_request *upstream_read(int socket)
         }
     }
     request->head = mem_strndup(request, in.data, head);
-    request->body = (struct slice){in.data + head, body};
+    request->body = (struct slice){mem_strndup(request, in.data + head, body), body};
+    mem_free(in.data);
     struct slice line = slice_of(request->head);
     struct slice method = slice_split(&line, ' '), target = slice_split(&line, ' ');
     request->method = mem_strndup(request, method.data, method.length);
@@ -196,18 +198,17 @@ static inline void *upstream_main(void *argument)
     }
 }
 
-static inline int upstream_listen(char base[static 40])
+/* A free port, written as a base URL; connections to it are refused until somebody listens. */
+static inline int upstream_bind(char base[static UPSTREAM_BASE_SIZE])
 {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int failed = bind(listener, (struct sockaddr *)&address, length);
     assert(failed == 0);
-    failed = listen(listener, 512);
-    assert(failed == 0);
     failed = getsockname(listener, (struct sockaddr *)&address, &length);
     assert(failed == 0);
-    snprintf(base, 40, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    snprintf(base, UPSTREAM_BASE_SIZE, "http://127.0.0.1:%d", ntohs(address.sin_port));
     return listener;
 }
 
@@ -241,10 +242,12 @@ static inline struct upstream *upstream_new(void *owner, upstream_answer *answer
     upstream->answer = answer;
     upstream->context = context;
     upstream->last = &upstream->first;
-    upstream->listener = upstream_listen(upstream->base);
+    upstream->listener = upstream_bind(upstream->base);
+    int failed = listen(upstream->listener, 512);
+    assert(failed == 0);
     pthread_mutex_init(&upstream->mutex, NULL);
     pthread_cond_init(&upstream->changed, NULL);
-    int failed = pthread_create(&upstream->thread, NULL, upstream_main, upstream);
+    failed = pthread_create(&upstream->thread, NULL, upstream_main, upstream);
     assert(failed == 0);
     mem_on_free(upstream, upstream_end);
     return upstream;
