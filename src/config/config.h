@@ -47,6 +47,9 @@ struct config {
 MUST_CHECK bool config_load(void *owner, const char *const *environment, struct slice dotenv,
         const struct config **config_out, struct error *err);
 
+/* The operator set it, in the environment or in .env: it is not just the default. `name` is one of options.def. */
+bool config_is_given(const struct config *config, const char *name);
+
 /* For what a verb cannot do without. `name` is one of options.def. False: it has neither value nor default;
  * ERROR_PRECONDITION_FAILED, NOT_CONFIGURED, whose message says what to set and what it is. */
 MUST_CHECK bool config_require(const struct config *config, const char *name, struct error *err);
