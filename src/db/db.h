@@ -68,6 +68,7 @@ int64_t db_get_time(const struct db_rows *rows, size_t row, size_t column);
  *   ERROR_SERVICE_UNAVAILABLE  DATABASE_UNAVAILABLE  cannot be reached, disk full, locked; nothing was changed
  *   ERROR_CONFLICT             DATABASE_UNIQUE       a unique index refused it; err->detail names the columns
  *   ERROR_CONFLICT             DATABASE_FOREIGN_KEY
+ *   ERROR_INTERNAL_SERVER_ERROR DATABASE_RESULT_TOO_LARGE  a result of more than 64 MiB; say LIMIT
  *   ERROR_INTERNAL_SERVER_ERROR DATABASE_ERROR       anything else; only err->detail says what
  *   ERROR_TIMEOUT, ERROR_CLIENT_CLOSED_REQUEST       as fiber_check(), before anything was sent
  * Messages are fit for callers: no SQL, no values. */
@@ -93,6 +94,7 @@ struct db_migration {
     const char *postgresql; /* migration.sql, as Prisma Migrate has it */
     const char *sqlite;     /* migration.sqlite.sql, the same change for SQLite */
 };
+extern const struct db_migration db_migrations[];
 
 struct db_migration_state {
     size_t applied, pending;

@@ -1,0 +1,52 @@
+#include "db/db.h"
+
+#include "base/clock.h"
+#include "db/db_internal.h"
+
+#include <assert.h>
+
+struct db_value db_value_text(struct slice text)
+{
+    return (struct db_value){.type = text.data == NULL ? DB_TYPE_NULL : DB_TYPE_TEXT, .text = text};
+}
+
+struct db_value db_value_time(void *owner, int64_t ms)
+{
+    char *text = mem_array(owner, char, CLOCK_TEXT_SIZE);
+    return db_value_text(slice_of(clock_format(ms, text)));
+}
+
+bool db_store_open(void *owner, const char *url, struct db_store **store_out, struct error *err)
+{
+    struct slice text = slice_of(url);
+    if (slice_starts(text, "file:")) {
+        return db_driver_sqlite.store_open(owner, url, store_out, err);
+    }
+    if (slice_starts(text, "postgresql:") || slice_starts(text, "postgres:")) {
+        return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+                "this build has only SQLite: the database URL must begin with \"file:\"");
+    }
+    return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+            "the database URL must begin with \"file:\", as in file:./data.db");
+}
+
+bool db_open(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
+        struct error *err)
+{
+    return store->driver->open(owner, store, loop, db_out, err);
+}
+
+bool db_read(struct db *db, void *owner, const char *sql, struct db_params params,
+        const struct db_rows **rows_out, struct error *err)
+{
+    assert(db->loop == fiber_loop());
+    return fiber_check(err) && db->driver->read(db, owner, sql, params, rows_out, err);
+}
+
+bool db_write(struct db *db, void *owner, const struct db_statement *statements, size_t count,
+        const struct db_rows **rows_out, struct error *err)
+{
+    assert(db->loop == fiber_loop());
+    assert(count > 0);
+    return fiber_check(err) && db->driver->write(db, owner, statements, count, rows_out, err);
+}

@@ -1,0 +1,60 @@
+/* What db.c, migrate.c and the drivers share. A driver puts struct db_store and struct db first in structures of its own;
+ * db.c picks it by the scheme of the URL, and nobody else needs to know which it is. */
+#pragma once
+
+#include "base/buffer.h"
+#include "db/db.h"
+
+struct db_store {
+    const struct db_driver *driver;
+};
+struct db {
+    const struct db_driver *driver;
+    struct loop *loop;
+};
+
+/* A migration as a driver sees it. */
+struct db_script {
+    struct db_statement unless; /* nothing is done when it gives a row */
+    const char *text;           /* statements, separated by semicolons */
+    struct db_statement then;
+};
+
+/* The functions have the contracts of their namesakes in db.h; fiber_check() has been called before. */
+struct db_driver {
+    bool (*store_open)(
+            void *owner, const char *url, struct db_store **store_out, struct error *err);
+    bool (*open)(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
+            struct error *err);
+    SUSPENDS bool (*read)(struct db *db, void *owner, const char *sql, struct db_params params,
+            const struct db_rows **rows_out, struct error *err);
+    SUSPENDS bool (*write)(struct db *db, void *owner, const struct db_statement *statements,
+            size_t count, const struct db_rows **rows_out, struct error *err);
+    /* All of the script in one transaction, which no other process's script overlaps: look, then change. `*ran_out` is
+     * false when there was nothing to do. */
+    SUSPENDS bool (*run_script)(
+            struct db *db, const struct db_script *script, bool *ran_out, struct error *err);
+    /* $1: a table's name; a row when it is there. */
+    const char *table_exists_sql;
+    const char *(*migration_text)(const struct db_migration *migration);
+};
+
+extern const struct db_driver db_driver_sqlite;
+
+/* ---- results: db/rows.c ---- */
+
+/* Of one result, cells and bytes. Whoever reads more wants a LIMIT. */
+#define DB_RESULT_BYTES_MAX (64U * 1024 * 1024)
+
+/* Collects the cells of a result, row by row, left to right, in memory that is used again for the next. */
+struct db_rows_builder {
+    struct buffer cells, bytes;
+    size_t cell_count;
+};
+void db_rows_builder_init(struct db_rows_builder *builder, void *owner);
+void db_rows_builder_clear(struct db_rows_builder *builder);
+/* data NULL: SQL NULL. False: the result is too large; what is added from then on is dropped. */
+MUST_CHECK bool db_rows_builder_add(struct db_rows_builder *builder, struct slice value);
+/* One block with everything added since clear. */
+const struct db_rows *db_rows_builder_end(
+        struct db_rows_builder *builder, void *owner, size_t columns, int64_t affected);
