@@ -1,0 +1,271 @@
+#include "core/setup.h"
+
+#include "base/clock.h"
+#include "core/core_internal.h"
+#include "crypto/crypto.h"
+
+struct setup {
+    struct core *core;
+    void *memory;
+    setup_report *report;
+    void *argument;
+};
+
+PRINTF_LIKE(2, 3) static void say(const struct setup *setup, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    setup->report(setup->argument, mem_vprintf(setup->memory, format, arguments));
+    va_end(arguments);
+}
+
+/* A JSON array of the texts of a list that ends with NULL. */
+static struct slice list_text(void *memory, const char *const *list)
+{
+    struct buffer text;
+    struct json_writer writer;
+    buffer_init(&text, memory, 1024 * 1024);
+    json_writer_init(&writer, &text);
+    json_begin_array(&writer);
+    for (; *list != NULL; list++) {
+        json_write_text(&writer, *list);
+    }
+    json_end_array(&writer);
+    return buffer_slice(&text);
+}
+
+/* ---- what Composio has ---- */
+
+static bool check_auth_config(
+        const struct setup *setup, const struct setup_provider *wanted, struct error *err)
+{
+    const struct catalog_provider *provider = wanted->provider;
+    struct composio_auth_config config;
+    struct error read_error = {0};
+    if (!composio_auth_config_get(setup->core->composio, setup->memory, wanted->auth_config_id,
+                &config, &read_error)) {
+        if (read_error.code != ERROR_NOT_FOUND) {
+            *err = read_error;
+            return error_prefix(err, "%s", provider->provider);
+        }
+        return error_set(err, ERROR_PRECONDITION_FAILED, "AUTH_CONFIG_MISSING",
+                "%s: Composio has no auth config %.100s for this API key; see its dashboard for the id",
+                provider->provider, wanted->auth_config_id);
+    }
+    if (strcmp(config.toolkit, provider->toolkit) != 0) {
+        return error_set(err, ERROR_PRECONDITION_FAILED, "AUTH_CONFIG_MISMATCH",
+                "%s: the auth config %.100s is for the toolkit \"%.40s\", not \"%s\"",
+                provider->provider, wanted->auth_config_id, config.toolkit, provider->toolkit);
+    }
+    if (!config.enabled) {
+        return error_set(err, ERROR_PRECONDITION_FAILED, "AUTH_CONFIG_DISABLED",
+                "%s: the auth config %.100s is disabled at Composio; enable it there",
+                provider->provider, wanted->auth_config_id);
+    }
+    return true;
+}
+
+/* Every allowed tool exists at Composio. All that do not are reported, with the nearest that does. */
+static bool check_tools(
+        const struct setup *setup, const struct catalog_provider *provider, struct error *err)
+{
+    struct composio_tool *tools = NULL;
+    size_t count = 0;
+    if (!composio_tool_list(
+                setup->core->composio, setup->memory, provider->toolkit, &tools, &count, err)) {
+        return error_prefix(err, "%s", provider->provider);
+    }
+    const char **slugs = mem_array(setup->memory, const char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        slugs[i] = tools[i].slug;
+    }
+    bool ok = true;
+    for (const char **tool = provider->allowed_tools; *tool != NULL; tool++) {
+        const char **at = slugs;
+        while (*at != NULL && strcmp(*at, *tool) != 0) {
+            at++;
+        }
+        if (*at != NULL) {
+            continue;
+        }
+        const char *near = catalog_nearest(*tool, slugs);
+        struct error unknown = {0};
+        error_set(&unknown, ERROR_PRECONDITION_FAILED, "TOOL_UNKNOWN",
+                "%s: Composio has no tool %.100s%s%.100s", provider->provider, *tool,
+                near == NULL ? "" : "; the nearest is ", near == NULL ? "" : near);
+        say(setup, "%s", unknown.message);
+        *err = ok ? unknown : *err;
+        ok = false;
+    }
+    return ok;
+}
+
+static bool same_list(const char **a, size_t a_count, const char *const *b)
+{
+    for (size_t i = 0; i < a_count; i++) {
+        if (b[i] == NULL || strcmp(a[i], b[i]) != 0) {
+            return false;
+        }
+    }
+    return b[a_count] == NULL;
+}
+
+/* The MCP server of a provider at Composio: the one of the row if it is still there, else one of our name, else new; made
+ * to have this auth config and these tools. `*id_out` is its id. */
+static bool ensure_mcp_server(const struct setup *setup, const struct setup_provider *wanted,
+        const char *known_id, const char **id_out, struct error *err)
+{
+    struct composio *composio = setup->core->composio;
+    const struct catalog_provider *provider = wanted->provider;
+    struct composio_mcp_server server = {0}, *list = NULL;
+    struct error read_error = {0};
+    size_t count = 0, tools = 0;
+    while (provider->allowed_tools[tools] != NULL) {
+        tools++;
+    }
+    const char *auth_config_ids[] = {wanted->auth_config_id, NULL};
+    struct composio_mcp_server want = {
+            .name = mem_printf(setup->memory, "tenon %.20s", provider->provider),
+            .auth_config_ids = auth_config_ids,
+            .auth_config_count = 1,
+            .allowed_tools = provider->allowed_tools,
+            .tool_count = tools,
+    };
+    if (known_id != NULL &&
+            !composio_mcp_get(composio, setup->memory, known_id, &server, &read_error) &&
+            read_error.code != ERROR_NOT_FOUND) {
+        *err = read_error;
+        return false;
+    }
+    if (server.id == NULL) {
+        if (!composio_mcp_list(composio, setup->memory, want.name, &list, &count, err)) {
+            return false;
+        }
+        if (count > 0) {
+            server = list[0];
+        }
+    }
+    if (server.id == NULL) {
+        if (!composio_mcp_create(composio, setup->memory, &want, &server, err)) {
+            return false;
+        }
+        say(setup, "%s: MCP server %s made at Composio", provider->provider, server.id);
+    } else if (!same_list(server.auth_config_ids, server.auth_config_count, auth_config_ids) ||
+               !same_list(server.allowed_tools, server.tool_count, provider->allowed_tools)) {
+        want.id = server.id;
+        if (!composio_mcp_update(composio, setup->memory, &want, &server, err)) {
+            return false;
+        }
+        say(setup, "%s: MCP server %s changed at Composio", provider->provider, server.id);
+    }
+    *id_out = server.id;
+    return true;
+}
+
+/* ---- our rows ---- */
+
+struct rows {
+    const char *auth_config; /* of the AuthConfig row; NULL: none */
+    const char *mcp_server;  /* of the MCPServer row; NULL: none */
+    const char *composio_server_id;
+};
+
+static bool read_rows(
+        const struct setup *setup, const char *provider, struct rows *out, struct error *err)
+{
+    static const char sql[] =
+            "SELECT a.\"id\", m.\"id\", m.\"composioServerId\" FROM \"AuthConfig\" a"
+            " LEFT JOIN \"MCPServer\" m ON m.\"authConfigId\" = a.\"id\" WHERE a.\"provider\" = $1"
+            " ORDER BY a.\"createdAt\" DESC, m.\"createdAt\" DESC LIMIT 1";
+    const struct db_rows *rows = NULL;
+    if (!db_read(setup->core->db, setup->memory, sql, DB_PARAMS(DB_TEXT(provider)), &rows, err)) {
+        return false;
+    }
+    *out = (struct rows){0};
+    if (db_row_count(rows) > 0) {
+        out->auth_config = db_get_text(rows, 0, 0);
+        out->mcp_server = db_get_text(rows, 0, 1);
+        out->composio_server_id = db_get_text(rows, 0, 2);
+    }
+    return true;
+}
+
+/* Insert what is missing; of what is there, touch only a row that differs, so that running again changes nothing. */
+static bool write_rows(const struct setup *setup, const struct setup_provider *wanted,
+        const struct rows *rows, const char *server_id, bool *changed_out, struct error *err)
+{
+    void *memory = setup->memory;
+    const struct catalog_provider *provider = wanted->provider;
+    int64_t now = clock_now_ms();
+    char ids[2][UUID_TEXT_SIZE];
+    const char *auth_id = rows->auth_config != NULL ? rows->auth_config : uuid_v7(now, ids[0]);
+    const char *mcp_id = rows->mcp_server != NULL ? rows->mcp_server : uuid_v7(now, ids[1]);
+    struct db_value time = DB_TIME(memory, now);
+    struct db_statement statements[] = {
+            {"INSERT INTO \"AuthConfig\" (\"id\", \"provider\", \"composioAuthId\", \"displayName\","
+             " \"icon\", \"description\", \"requiredScopes\", \"allowedTools\", \"createdAt\","
+             " \"updatedAt\") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)"
+             " ON CONFLICT (\"id\") DO UPDATE SET \"composioAuthId\" = excluded.\"composioAuthId\","
+             " \"displayName\" = excluded.\"displayName\", \"icon\" = excluded.\"icon\","
+             " \"description\" = excluded.\"description\","
+             " \"requiredScopes\" = excluded.\"requiredScopes\","
+             " \"allowedTools\" = excluded.\"allowedTools\", \"updatedAt\" = excluded.\"updatedAt\""
+             " WHERE \"AuthConfig\".\"composioAuthId\" <> excluded.\"composioAuthId\""
+             " OR \"AuthConfig\".\"displayName\" <> excluded.\"displayName\""
+             " OR \"AuthConfig\".\"icon\" <> excluded.\"icon\""
+             " OR \"AuthConfig\".\"description\" <> excluded.\"description\""
+             " OR \"AuthConfig\".\"requiredScopes\" <> excluded.\"requiredScopes\""
+             " OR \"AuthConfig\".\"allowedTools\" <> excluded.\"allowedTools\"",
+                    DB_PARAMS(DB_TEXT(auth_id), DB_TEXT(provider->provider),
+                            DB_TEXT(wanted->auth_config_id), DB_TEXT(provider->display_name),
+                            DB_TEXT(provider->icon), DB_TEXT(provider->description),
+                            DB_SLICE(list_text(memory, provider->required_scopes)),
+                            DB_SLICE(list_text(memory, provider->allowed_tools)), time)},
+            {"INSERT INTO \"MCPServer\" (\"id\", \"authConfigId\", \"composioServerId\", \"name\","
+             " \"description\", \"createdAt\", \"updatedAt\") VALUES ($1, $2, $3, $4, $5, $6, $6)"
+             " ON CONFLICT (\"id\") DO UPDATE SET \"composioServerId\" = excluded.\"composioServerId\","
+             " \"updatedAt\" = excluded.\"updatedAt\""
+             " WHERE \"MCPServer\".\"composioServerId\" <> excluded.\"composioServerId\"",
+                    DB_PARAMS(DB_TEXT(mcp_id), DB_TEXT(auth_id), DB_TEXT(server_id),
+                            DB_TEXT(provider->display_name), DB_TEXT(provider->description), time)},
+    };
+    const struct db_rows *results[2] = {0};
+    if (!db_write(setup->core->db, memory, statements, 2, results, err)) {
+        return false;
+    }
+    *changed_out = db_rows_affected(results[0]) > 0 || db_rows_affected(results[1]) > 0;
+    return true;
+}
+
+static bool setup_one(
+        const struct setup *setup, const struct setup_provider *wanted, struct error *err)
+{
+    struct rows rows;
+    const char *server_id = NULL;
+    bool changed = false;
+    if (!check_auth_config(setup, wanted, err) || !check_tools(setup, wanted->provider, err) ||
+            !read_rows(setup, wanted->provider->provider, &rows, err) ||
+            !ensure_mcp_server(setup, wanted, rows.composio_server_id, &server_id, err) ||
+            !write_rows(setup, wanted, &rows, server_id, &changed, err)) {
+        return false;
+    }
+    say(setup, "%s: %s", wanted->provider->provider, changed ? "set up" : "nothing to change");
+    return true;
+}
+
+bool setup_run(struct core *core, const struct setup_provider *providers, size_t count,
+        setup_report *report, void *argument, struct error *err)
+{
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        struct setup setup = {core, mem_scope_new(NULL, "setup"), report, argument};
+        struct error failure = {0};
+        if (!setup_one(&setup, &providers[i], &failure)) {
+            say(&setup, "%s", failure.message);
+            *err = ok ? failure : *err;
+            ok = false;
+        }
+        mem_free(setup.memory);
+    }
+    return ok;
+}

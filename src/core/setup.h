@@ -1,0 +1,20 @@
+/* Set-up: the auth configs that the operator named become rows, each with an MCP server at Composio. Safe to run again:
+ * what is there is compared and changed only where it differs. */
+#pragma once
+
+#include "core/core.h"
+
+struct setup_provider {
+    const struct catalog_provider *provider;
+    const char *auth_config_id; /* Composio's */
+};
+
+/* Called for each thing found or done, in plain words, for the operator. */
+typedef void setup_report(void *argument, const char *line);
+
+/* All or as much as goes: a provider that fails is reported and does not keep the others back.
+ * False: at least one failed; err is the first one's.
+ *   ERROR_PRECONDITION_FAILED AUTH_CONFIG_MISSING, AUTH_CONFIG_DISABLED, AUTH_CONFIG_MISMATCH (of another toolkit),
+ *                             TOOL_UNKNOWN (Composio has no such tool; names the nearest) */
+SUSPENDS MUST_CHECK bool setup_run(struct core *core, const struct setup_provider *providers,
+        size_t count, setup_report *report, void *argument, struct error *err);
