@@ -1,0 +1,642 @@
+/* The rules of core against SQLite and a scripted Composio: one account per link, whose status the test sets. */
+#include "core/connections.h"
+#include "core/executions.h"
+#include "core/setup.h"
+#include "testing/fiber.h"
+#include "testing/test.h"
+#include "testing/upstream.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- a Composio of the test's ---- */
+
+struct fake {
+    int links;              /* made so far: accounts ca_1 … */
+    const char *status[16]; /* of account ca_N; NULL: 404 */
+    const char *owner;      /* user_id of every account */
+    int fail_status;        /* answer everything with it; 0: not */
+    int executed, deleted;
+    const char *execute_reply;
+};
+
+static char account_json[512];
+
+static const char *account_text(const struct fake *fake, int number)
+{
+    snprintf(account_json, sizeof account_json,
+            "{\"id\":\"ca_%d\",\"toolkit\":{\"slug\":\"gmail\"},\"auth_config\":{\"id\":\"ac_gmail\","
+            "\"is_disabled\":false},\"user_id\":\"%s\",\"status\":\"%s\",\"status_reason\":null,"
+            "\"is_disabled\":false,\"word_id\":\"gmail_river\",\"created_at\":\"2026-01-0%dT00:00:00Z\"}",
+            number, fake->owner, fake->status[number], number);
+    return account_json;
+}
+
+static enum upstream_next answer(void *context, const struct upstream_request *request, int socket)
+{
+    struct fake *fake = context;
+    char body[2048];
+    int number = 0;
+    const char *path = strstr(request->target, "/api/v3.1");
+    path = path == NULL ? request->target : path + strlen("/api/v3.1");
+    if (fake->fail_status != 0) {
+        upstream_reply(socket, fake->fail_status, "", "{\"error\":{\"message\":\"no\"}}");
+    } else if (strcmp(path, "/connected_accounts/link") == 0) {
+        number = ++fake->links;
+        fake->status[number] = "INITIATED";
+        snprintf(body, sizeof body,
+                "{\"link_token\":\"lk\",\"redirect_url\":\"http://link/%d\",\"connected_account_id\":"
+                "\"ca_%d\",\"expires_at\":\"2099-01-01T00:00:00Z\"}",
+                number, number);
+        upstream_reply(socket, 201, "", body);
+    } else if (sscanf(path, "/connected_accounts/ca_%d", &number) == 1 &&
+               fake->status[number] != NULL) {
+        if (strcmp(request->method, "DELETE") == 0) {
+            fake->status[number] = NULL;
+            fake->deleted++;
+            upstream_reply(socket, 200, "", "{\"success\":true}");
+        } else if (strcmp(request->method, "POST") == 0) {
+            upstream_reply(socket, 200, "", "{\"revoked_tokens\":[]}");
+        } else {
+            upstream_reply(socket, 200, "", account_text(fake, number));
+        }
+    } else if (strncmp(path, "/connected_accounts?", 20) == 0) {
+        size_t length = (size_t)snprintf(body, sizeof body, "{\"items\":[");
+        for (int i = 1; i < 16; i++) {
+            if (fake->status[i] != NULL && length < sizeof body - 600) {
+                length += (size_t)snprintf(body + length, sizeof body - length, "%s%s",
+                        body[length - 1] == '[' ? "" : ",", account_text(fake, i));
+            }
+        }
+        snprintf(body + length, sizeof body - length, "],\"next_cursor\":null}");
+        upstream_reply(socket, 200, "", body);
+    } else if (strncmp(path, "/tools/execute/", 15) == 0) {
+        fake->executed++;
+        upstream_reply(socket, 200, "", fake->execute_reply);
+    } else {
+        upstream_reply(socket, 404, "", "{\"error\":{\"message\":\"not found\",\"status\":404}}");
+    }
+    return UPSTREAM_KEEP;
+}
+
+/* ---- the fixture ---- */
+
+struct fixture {
+    struct fake fake;
+    struct upstream *upstream;
+    char directory[32];
+    struct db *db;
+    struct core *core;
+    struct context context;
+    struct error err;
+    void (*body)(struct fixture *fixture);
+    bool state_only;
+};
+
+static void insert_rows(struct fixture *fixture)
+{
+    static const struct db_statement rows[] = {
+            {"INSERT INTO \"AuthConfig\" (\"id\", \"provider\", \"composioAuthId\", \"displayName\","
+             " \"requiredScopes\", \"allowedTools\", \"updatedAt\") VALUES ('a', 'gmail', 'ac_gmail',"
+             " 'Gmail', '[]', '[\"GMAIL_FETCH_EMAILS\"]', '2026-01-01T00:00:00.000Z')",
+                    {NULL, 0}},
+            {"INSERT INTO \"MCPServer\" (\"id\", \"authConfigId\", \"composioServerId\", \"name\","
+             " \"updatedAt\") VALUES ('m', 'a', 'server', 'Gmail', '2026-01-01T00:00:00.000Z')",
+                    {NULL, 0}},
+    };
+    ck_assert(db_write(fixture->db, fixture->context.memory, rows, 2, NULL, &fixture->err));
+}
+
+static void fixture_main(void *argument)
+{
+    struct fixture *fixture = argument;
+    void *memory = fiber_memory();
+    struct db_store *store = NULL;
+    size_t applied = 0;
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/tenon-core-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
+    const char *url = mem_printf(memory, "file:%s/t.db", fixture->directory);
+    ck_assert(db_store_open(memory, url, &store, &fixture->err));
+    ck_assert(db_open(memory, store, fiber_loop(), &fixture->db, &fixture->err));
+    ck_assert(db_migrate(fixture->db, db_migrations, &applied, &fixture->err));
+    fixture->upstream = upstream_new(memory, answer, &fixture->fake);
+    struct composio_options options = {
+            .base_url = fixture->upstream->base, .api_key = "ak_test", .timeout_ms = 5000};
+    struct fetch_options fetch_options = {0};
+    struct composio *composio =
+            composio_new(memory, fetcher_new(memory, fiber_loop(), &fetch_options), &options);
+    struct core_options core_options = {.public_url = "https://tenon.test",
+            .frontend_url = "https://app.test",
+            .verify_browser = !fixture->state_only,
+            .execute_timeout_ms = 5000};
+    fixture->core = core_new(
+            memory, fiber_loop(), fixture->db, composio, catalog_new(memory), &core_options);
+    fixture->context = (struct context){fixture->core, memory, "user"};
+    fixture->fake.owner = "user";
+    insert_rows(fixture);
+    fixture->body(fixture);
+    ck_assert(core_drain(fixture->core, &fixture->err));
+}
+
+static void with_core(void (*body)(struct fixture *fixture), bool state_only)
+{
+    struct fixture fixture = {.body = body, .state_only = state_only};
+    test_in_fiber(fixture_main, &fixture);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", fixture.directory);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static struct connect_result connect_once(struct fixture *fixture)
+{
+    struct connect_result result = {0};
+    ck_assert_msg(connections_connect(&fixture->context, "gmail", NULL, &result, &fixture->err),
+            "%s", fixture->err.message);
+    return result;
+}
+
+/* The callback key of the newest link, from the URL that Composio was given. */
+static const char *newest_key(struct fixture *fixture)
+{
+    const char *key = NULL;
+    pthread_mutex_lock(&fixture->upstream->mutex);
+    for (struct upstream_request *at = fixture->upstream->first; at != NULL; at = at->next) {
+        const char *found = at->body.data == NULL ? NULL : strstr(at->body.data, "callback?key=");
+        if (found != NULL) {
+            key = mem_strndup(fixture->context.memory, found + 13, strcspn(found + 13, "\""));
+        }
+    }
+    pthread_mutex_unlock(&fixture->upstream->mutex);
+    ck_assert_ptr_nonnull(key);
+    return key;
+}
+
+/* The code in the location that the callback sends the browser to; NULL: none. */
+static const char *callback_code(struct fixture *fixture, const char *key, const char *account)
+{
+    struct callback_result result;
+    ck_assert_msg(connections_callback(fixture->core, fixture->context.memory, key, account,
+                          &result, &fixture->err),
+            "%s", fixture->err.message);
+    ck_assert(slice_starts(
+            slice_of(result.location), "https://app.test/oauth/callback?provider=gmail&state="));
+    const char *code = strstr(result.location, "&code=");
+    return code == NULL ? NULL
+                        : mem_strndup(fixture->context.memory, code + 6, strcspn(code + 6, "&"));
+}
+
+static void expect_refusal(struct fixture *fixture, bool ok, const char *reason)
+{
+    ck_assert(!ok);
+    ck_assert_str_eq(fixture->err.reason, reason);
+    fixture->err = (struct error){0};
+}
+
+static bool complete(
+        struct fixture *fixture, const char *state, const char *code, struct connection *out)
+{
+    return connections_complete(&fixture->context, "gmail", state, code, out, &fixture->err);
+}
+
+static enum connection_status row_status(struct fixture *fixture)
+{
+    struct integration *list = NULL;
+    size_t count = 0;
+    ck_assert(connections_list(&fixture->context, &list, &count, &fixture->err));
+    ck_assert_uint_eq(count, 1);
+    ck_assert(list[0].has_connection);
+    return list[0].connection.status;
+}
+
+/* ---- connecting ---- */
+
+static void connects(struct fixture *fixture)
+{
+    struct connection connection, again;
+    struct connect_result first = connect_once(fixture);
+    ck_assert(!first.connected);
+    ck_assert_str_eq(first.auth_url, "http://link/1");
+    ck_assert_int_eq(row_status(fixture), CONNECTION_PENDING);
+    expect_refusal(
+            fixture, complete(fixture, first.state, NULL, &connection), "AUTHORIZATION_PENDING");
+
+    fixture->fake.status[1] = "ACTIVE";
+    /* Given, but no browser has proven it yet. */
+    expect_refusal(
+            fixture, complete(fixture, first.state, NULL, &connection), "AUTHORIZATION_PENDING");
+    const char *key = newest_key(fixture);
+    const char *code = callback_code(fixture, key, "ca_1");
+    ck_assert_ptr_nonnull(code);
+    /* The second browser gets nothing. */
+    ck_assert_ptr_null(callback_code(fixture, key, "ca_1"));
+
+    expect_refusal(fixture, complete(fixture, first.state, NULL, &connection), "CODE_REQUIRED");
+    expect_refusal(fixture, complete(fixture, first.state, "wrong", &connection), "CODE_INVALID");
+    fixture->context.user = "somebody else";
+    expect_refusal(fixture, complete(fixture, first.state, code, &connection), "STATE_INVALID");
+    fixture->context.user = "user";
+    expect_refusal(fixture, complete(fixture, "guessed", code, &connection), "STATE_INVALID");
+    ck_assert_int_eq(row_status(fixture), CONNECTION_PENDING);
+
+    ck_assert(complete(fixture, first.state, code, &connection));
+    ck_assert_int_eq(connection.status, CONNECTION_ACTIVE);
+    ck_assert_str_eq(connection.label, "gmail_river");
+    ck_assert_int_eq(row_status(fixture), CONNECTION_ACTIVE);
+    ck_assert(complete(fixture, first.state, code, &again));
+    ck_assert_str_eq(again.id, connection.id);
+    expect_refusal(fixture, complete(fixture, first.state, "another", &again), "CODE_INVALID");
+
+    ck_assert(connect_once(fixture).connected);
+    ck_assert_int_eq(fixture->fake.links, 1);
+}
+
+START_TEST(an_account_is_connected_by_state_and_code)
+{
+    with_core(connects, false);
+}
+END_TEST
+
+static void connects_by_state(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &connection));
+    ck_assert_int_eq(connection.status, CONNECTION_ACTIVE);
+}
+
+START_TEST(the_weaker_verification_takes_the_state_alone)
+{
+    with_core(connects_by_state, true);
+}
+END_TEST
+
+static void is_lured(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    const char *key = newest_key(fixture);
+    /* Whoever polls the callback before the consent is given spends the attempt. */
+    ck_assert_ptr_null(callback_code(fixture, key, "ca_1"));
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert_ptr_null(callback_code(fixture, key, "ca_1"));
+    expect_refusal(
+            fixture, complete(fixture, result.state, NULL, &connection), "AUTHORIZATION_DENIED");
+    ck_assert_int_eq(row_status(fixture), CONNECTION_FAILED);
+    /* Nor is the account adopted by pressing Connect again. */
+    ck_assert(!connect_once(fixture).connected);
+    ck_assert_int_eq(fixture->fake.links, 2);
+}
+
+START_TEST(a_callback_before_the_consent_spends_the_attempt)
+{
+    with_core(is_lured, false);
+}
+END_TEST
+
+static void callback_is_checked(struct fixture *fixture)
+{
+    struct callback_result result;
+    connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    const char *key = newest_key(fixture);
+    expect_refusal(fixture,
+            connections_callback(
+                    fixture->core, fixture->context.memory, key, "ca_2", &result, &fixture->err),
+            "STATE_INVALID");
+    expect_refusal(fixture,
+            connections_callback(fixture->core, fixture->context.memory, "guess", "ca_1", &result,
+                    &fixture->err),
+            "STATE_INVALID");
+    fixture->fake.fail_status = 400;
+    ck_assert(!connections_callback(
+            fixture->core, fixture->context.memory, key, "ca_1", &result, &fixture->err));
+    fixture->fake.fail_status = 0;
+    /* A failed read lost nothing. */
+    ck_assert_ptr_nonnull(callback_code(fixture, key, "ca_1"));
+}
+
+START_TEST(a_callback_with_another_account_or_a_failed_read_changes_nothing)
+{
+    with_core(callback_is_checked, false);
+}
+END_TEST
+
+static const struct {
+    const char *name, *status, *reason;
+    enum connection_status row;
+} ends[] = {
+        {"refused", "FAILED", "AUTHORIZATION_DENIED", CONNECTION_FAILED},
+        {"revoked", "REVOKED", "AUTHORIZATION_DENIED", CONNECTION_FAILED},
+        {"gone", NULL, "AUTHORIZATION_DENIED", CONNECTION_FAILED},
+        {"not finished in time", "EXPIRED", "STATE_EXPIRED", CONNECTION_FAILED},
+        {"disabled", "INACTIVE", "ACCOUNT_DISABLED", CONNECTION_PENDING},
+        {"still open", "INITIALIZING", "AUTHORIZATION_PENDING", CONNECTION_PENDING},
+        {"a word of the future", "HIBERNATING", "UPSTREAM_UNAVAILABLE", CONNECTION_PENDING},
+};
+static int end_row;
+
+static void ends_without_success(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = ends[end_row].status;
+    expect_refusal(
+            fixture, complete(fixture, result.state, NULL, &connection), ends[end_row].reason);
+    ck_assert_int_eq(row_status(fixture), ends[end_row].row);
+}
+
+START_TEST(end_of_attempt)
+{
+    end_row = _i;
+    with_core(ends_without_success, true);
+}
+END_TEST
+
+static void another_owner(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    fixture->fake.owner = "somebody else";
+    expect_refusal(
+            fixture, complete(fixture, result.state, NULL, &connection), "AUTHORIZATION_DENIED");
+    ck_assert_int_ne(row_status(fixture), CONNECTION_ACTIVE);
+}
+
+START_TEST(an_account_of_another_user_is_refused)
+{
+    with_core(another_owner, true);
+}
+END_TEST
+
+static void adopts(struct fixture *fixture)
+{
+    fixture->fake.links = 3;
+    fixture->fake.status[1] = "ACTIVE";
+    fixture->fake.status[2] = "ACTIVE";
+    fixture->fake.status[3] = "EXPIRED";
+    ck_assert(connect_once(fixture).connected);
+    ck_assert_int_eq(row_status(fixture), CONNECTION_ACTIVE);
+    const struct db_rows *rows = NULL;
+    ck_assert(db_read(fixture->db, fixture->context.memory,
+            "SELECT \"composioAccountId\" FROM \"UserConnection\"", DB_NO_PARAMS, &rows,
+            &fixture->err));
+    ck_assert_str_eq(db_get_text(rows, 0, 0), "ca_2"); /* the newest that works */
+}
+
+START_TEST(an_account_that_the_user_has_already_is_adopted)
+{
+    with_core(adopts, false);
+}
+END_TEST
+
+static void reconnects(struct fixture *fixture)
+{
+    struct connection old, new;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &old));
+    fixture->fake.status[1] = "EXPIRED";
+    result = connect_once(fixture);
+    ck_assert(!result.connected);
+    /* What was connected is shown as it is until its successor works. */
+    ck_assert_int_eq(row_status(fixture), CONNECTION_INACTIVE);
+    fixture->fake.status[2] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &new));
+    ck_assert_str_eq(old.id, new.id);
+    ck_assert(core_drain(fixture->core, &fixture->err)); /* the clean-up has run */
+    ck_assert_ptr_null(fixture->fake.status[1]);
+    ck_assert_str_eq(fixture->fake.status[2], "ACTIVE");
+}
+
+START_TEST(a_replaced_account_is_deleted_and_the_row_kept)
+{
+    with_core(reconnects, true);
+}
+END_TEST
+
+static void failed_reads(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &connection));
+    fixture->fake.fail_status = 401;
+    expect_refusal(fixture,
+            connections_connect(&fixture->context, "gmail", NULL, &result, &fixture->err),
+            "UPSTREAM_KEY_REFUSED");
+    ck_assert_int_eq(row_status(fixture), CONNECTION_ACTIVE);
+}
+
+START_TEST(a_failed_read_changes_no_status)
+{
+    with_core(failed_reads, true);
+}
+END_TEST
+
+static void disconnects(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &connection));
+    fixture->fake.status[1] = "EXPIRED";
+    struct connect_result open = connect_once(fixture);
+    ck_assert(connections_disconnect(&fixture->context, "gmail", &fixture->err));
+    ck_assert_int_eq(row_status(fixture), CONNECTION_REVOKED);
+    ck_assert_int_eq(fixture->fake.deleted, 2); /* the account, and the open attempt's */
+    expect_refusal(fixture, complete(fixture, open.state, NULL, &connection), "STATE_INVALID");
+    ck_assert(connections_disconnect(&fixture->context, "gmail", &fixture->err));
+    ck_assert(connections_disconnect(&fixture->context, "gmail", &fixture->err));
+    expect_refusal(fixture, connections_disconnect(&fixture->context, "fax", &fixture->err),
+            "PROVIDER_UNKNOWN");
+    expect_refusal(fixture, connections_disconnect(&fixture->context, "slack", &fixture->err),
+            "PROVIDER_NOT_CONFIGURED");
+}
+
+START_TEST(disconnecting_revokes_deletes_and_voids_open_attempts)
+{
+    with_core(disconnects, true);
+}
+END_TEST
+
+static void disconnects_offline(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &connection));
+    fixture->fake.fail_status = 401;
+    ck_assert(connections_disconnect(&fixture->context, "gmail", &fixture->err));
+    ck_assert_int_eq(row_status(fixture), CONNECTION_REVOKED);
+    fixture->fake.fail_status = 0;
+    /* Still there upstream, but on its way out: not adopted. */
+    ck_assert(!connect_once(fixture).connected);
+    const struct db_rows *rows = NULL;
+    ck_assert(db_read(fixture->db, fixture->context.memory,
+            "SELECT \"attempts\" FROM \"CleanupJob\" WHERE \"composioAccountId\" = 'ca_1'",
+            DB_NO_PARAMS, &rows, &fixture->err));
+    ck_assert_uint_eq(db_row_count(rows), 1);
+    ck_assert_int_eq(db_get_int(rows, 0, 0), 1);
+}
+
+START_TEST(disconnecting_without_composio_leaves_a_job)
+{
+    with_core(disconnects_offline, true);
+}
+END_TEST
+
+static const struct {
+    const char *name, *redirect;
+    bool ok;
+} redirects[] = {
+        {"the frontend itself", "https://app.test", true},
+        {"a path", "https://app.test/settings?tab=1", true},
+        {"another host", "https://evil.test/", false},
+        {"a longer host", "https://app.test.evil.test/", false},
+        {"user information", "https://app.test@evil.test/", false},
+        {"another scheme", "http://app.test/", false},
+        {"a script", "javascript:alert(1)", false},
+};
+static int redirect_row;
+
+static void redirects_somewhere(struct fixture *fixture)
+{
+    struct connect_result result;
+    bool ok = connections_connect(
+            &fixture->context, "gmail", redirects[redirect_row].redirect, &result, &fixture->err);
+    ck_assert_int_eq(ok, redirects[redirect_row].ok);
+    if (!ok) {
+        ck_assert_str_eq(fixture->err.reason, "REDIRECT_NOT_ALLOWED");
+        ck_assert_int_eq(fixture->fake.links, 0);
+    }
+}
+
+START_TEST(redirect)
+{
+    redirect_row = _i;
+    with_core(redirects_somewhere, false);
+}
+END_TEST
+
+/* ---- executing ---- */
+
+static bool execute(struct fixture *fixture, const char *tool, const char *arguments,
+        struct execution_result *out)
+{
+    const struct json *parsed = NULL;
+    if (arguments != NULL) {
+        ck_assert(json_parse(fixture->context.memory, slice_of(arguments), &parsed, &fixture->err));
+    }
+    struct execution_request request = {"gmail", tool, parsed};
+    return executions_run(&fixture->context, &request, out, &fixture->err);
+}
+
+static void executes(struct fixture *fixture)
+{
+    struct connection connection;
+    struct execution_result result;
+    expect_refusal(fixture, execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result), "NOT_CONNECTED");
+    struct connect_result attempt = connect_once(fixture);
+    expect_refusal(fixture, execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result), "NOT_CONNECTED");
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, attempt.state, NULL, &connection));
+    expect_refusal(
+            fixture, execute(fixture, "GMAIL_SEND_EMAIL", NULL, &result), "TOOL_NOT_ALLOWED");
+    expect_refusal(fixture, execute(fixture, "GMAIL_SEARCH_EMAILS", NULL, &result), "TOOL_UNKNOWN");
+    expect_refusal(fixture, execute(fixture, "GMAIL_FETCH_EMAILS", "[]", &result),
+            "ARGUMENTS_NOT_AN_OBJECT");
+    ck_assert_int_eq(fixture->fake.executed, 0);
+
+    fixture->fake.execute_reply =
+            "{\"data\":{\"n\":12345678901234567890.10},\"error\":null,\"successful\":true}";
+    ck_assert(execute(fixture, "GMAIL_FETCH_EMAILS", "{\"max_results\":1.0}", &result));
+    ck_assert(result.successful);
+    ck_assert(slice_is(result.response, "{\"n\":12345678901234567890.10}"));
+
+    fixture->fake.execute_reply = "{\"data\":{},\"error\":\"403 Forbidden\",\"successful\":false}";
+    ck_assert(execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result));
+    ck_assert(!result.successful);
+    ck_assert_str_eq(result.error, "403 Forbidden");
+
+    fixture->fake.execute_reply = "no json";
+    expect_refusal(
+            fixture, execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result), "OUTCOME_UNKNOWN");
+    ck_assert_int_eq(fixture->fake.executed, 3);
+
+    const struct db_rows *rows = NULL;
+    ck_assert(db_read(fixture->db, fixture->context.memory,
+            "SELECT \"status\", \"parameters\", \"response\", \"error\" FROM \"ToolExecution\""
+            " ORDER BY \"executedAt\", \"id\"",
+            DB_NO_PARAMS, &rows, &fixture->err));
+    ck_assert_uint_eq(db_row_count(rows), 3);
+    ck_assert_str_eq(db_get_text(rows, 0, 0), "SUCCESS");
+    ck_assert_str_eq(db_get_text(rows, 0, 1), "{\"max_results\":1.0}");
+    ck_assert_str_eq(db_get_text(rows, 0, 2), "{\"n\":12345678901234567890.10}");
+    ck_assert_str_eq(db_get_text(rows, 1, 0), "FAILED");
+    ck_assert_str_eq(db_get_text(rows, 1, 3), "403 Forbidden");
+    ck_assert_str_eq(db_get_text(rows, 2, 0), "FAILED");
+    ck_assert_ptr_null(db_get_text(rows, 2, 2));
+}
+
+START_TEST(an_execution_is_checked_sent_once_and_recorded)
+{
+    with_core(executes, true);
+}
+END_TEST
+
+static void goes_away(void *argument)
+{
+    struct fixture *fixture = argument;
+    struct execution_result result;
+    struct error err = {0};
+    struct execution_request request = {"gmail", "GMAIL_FETCH_EMAILS", NULL};
+    ck_assert(!executions_run(&fixture->context, &request, &result, &err));
+    ck_assert_str_eq(err.reason, "CANCELLED");
+}
+
+static void loses_its_caller(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result attempt = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, attempt.state, NULL, &connection));
+    fixture->fake.execute_reply = "{\"data\":{},\"error\":null,\"successful\":true}";
+    struct fiber *caller =
+            fiber_start(fiber_loop(), "caller", goes_away, fixture, clock_monotonic_ms() + 10000);
+    fiber_yield();
+    fiber_cancel(caller);
+    fiber_yield();
+    ck_assert(core_drain(fixture->core, &fixture->err));
+    const struct db_rows *rows = NULL;
+    ck_assert(db_read(fixture->db, fixture->context.memory,
+            "SELECT \"status\" FROM \"ToolExecution\"", DB_NO_PARAMS, &rows, &fixture->err));
+    ck_assert_uint_eq(db_row_count(rows), 1);
+    ck_assert_str_eq(db_get_text(rows, 0, 0), "SUCCESS");
+}
+
+START_TEST(a_caller_that_goes_away_loses_no_record)
+{
+    with_core(loses_its_caller, true);
+}
+END_TEST
+
+static void cases(Suite *suite)
+{
+    TEST_ADD(suite, an_account_is_connected_by_state_and_code);
+    TEST_ADD(suite, the_weaker_verification_takes_the_state_alone);
+    TEST_ADD(suite, a_callback_before_the_consent_spends_the_attempt);
+    TEST_ADD(suite, a_callback_with_another_account_or_a_failed_read_changes_nothing);
+    TEST_ADD_ROWS(suite, end_of_attempt, ends);
+    TEST_ADD(suite, an_account_of_another_user_is_refused);
+    TEST_ADD(suite, an_account_that_the_user_has_already_is_adopted);
+    TEST_ADD(suite, a_replaced_account_is_deleted_and_the_row_kept);
+    TEST_ADD(suite, a_failed_read_changes_no_status);
+    TEST_ADD(suite, disconnecting_revokes_deletes_and_voids_open_attempts);
+    TEST_ADD(suite, disconnecting_without_composio_leaves_a_job);
+    TEST_ADD_ROWS(suite, redirect, redirects);
+    TEST_ADD(suite, an_execution_is_checked_sent_once_and_recorded);
+    TEST_ADD(suite, a_caller_that_goes_away_loses_no_record);
+}
+TEST_MAIN("core", cases)
