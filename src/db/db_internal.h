@@ -44,7 +44,7 @@ extern const struct db_driver db_driver_sqlite;
 /* ---- results: db/rows.c ---- */
 
 /* Of one result, cells and bytes. Whoever reads more wants a LIMIT. */
-#define DB_RESULT_BYTES_MAX (64U * 1024 * 1024)
+#define DB_RESULT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 /* Collects the cells of a result, row by row, left to right, in memory that is used again for the next. */
 struct db_rows_builder {

@@ -91,7 +91,7 @@ START_TEST(a_result_has_a_limit)
     void *owner = mem_scope_new(NULL, __func__);
     struct db_rows_builder builder;
     db_rows_builder_init(&builder, owner);
-    char *piece = mem_array(owner, char, 1024 * 1024);
+    char *piece = mem_array(owner, char, 1048576);
     struct slice value = {piece, 1024 * 1024 - 1};
     size_t added = 0;
     while (added < 100 && db_rows_builder_add(&builder, value)) {
@@ -296,10 +296,11 @@ static void writes_one(void *argument)
 {
     struct write_fiber *write = argument;
     struct db_statement statements[] = {
+            {"UPDATE item SET n = 5 WHERE id = $1", DB_PARAMS(DB_TEXT(write->id))},
             {insert_sql, DB_PARAMS(DB_TEXT(write->id), DB_TEXT(write->id), DB_INT(0))},
             {"UPDATE item SET n = 1 WHERE id = $1", DB_PARAMS(DB_TEXT(write->id))},
     };
-    write->ok = db_write(write->db, fiber_memory(), statements, 2, NULL, &write->err);
+    write->ok = db_write(write->db, fiber_memory(), statements, 3, NULL, &write->err);
     --*write->left;
 }
 
@@ -347,6 +348,7 @@ static void grouped(struct scene *scene)
     }
     ck_assert_str_eq(writes[77].err.reason, "DATABASE_UNIQUE");
     ck_assert_int_eq(read_int(db, "SELECT count(*) FROM item WHERE n = 1"), COUNT - 1);
+    ck_assert_int_eq(read_int(db, "SELECT n FROM item WHERE id = '77'"), 0); /* of before */
     ck_assert_int_ge(commits, 1);
     ck_assert_int_le(commits, 2);
     sqlite3_commit_hook(((struct sqlite_store *)scene->store)->writer->handle, NULL, NULL);

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 /* A builder's memory beyond this is given back: one large result should not stay for good. */
-#define BUILDER_KEPT_BYTES (256U * 1024)
+#define BUILDER_KEPT_BYTES ((size_t)256 * 1024)
 
 struct cell {
     uint32_t at;     /* in the bytes */

@@ -151,7 +151,9 @@ static bool sqlite_write(struct db *db, void *owner, const struct db_statement *
     }
     if (rows_out != NULL) {
         mem_move(owner, job.memory);
-        memcpy(rows_out, job.rows, count * sizeof(job.rows[0]));
+    }
+    for (size_t i = 0; rows_out != NULL && i < count; i++) {
+        rows_out[i] = job.rows[i];
     }
     return true;
 }

@@ -193,7 +193,7 @@ static bool take_row(struct sqlite_connection *connection, sqlite3_stmt *handle,
         if (!db_rows_builder_add(&connection->builder, value)) {
             error_set(err, ERROR_INTERNAL_SERVER_ERROR, "DATABASE_RESULT_TOO_LARGE",
                     "That is more than can be read at once; ask for less.");
-            return error_detail(err, "more than %u bytes in one result", DB_RESULT_BYTES_MAX);
+            return error_detail(err, "more than %zu bytes in one result", DB_RESULT_BYTES_MAX);
         }
     }
     return true;
@@ -221,19 +221,18 @@ bool sqlite_connection_run(struct sqlite_connection *connection, void *owner,
     if (prepared == NULL || !bind(connection, prepared, statement->params, err)) {
         return false;
     }
-    db_rows_builder_clear(&connection->builder);
     int64_t before = sqlite3_total_changes64(connection->handle);
     bool ok = step_to_end(connection, prepared->handle, rows_out != NULL, err);
     sqlite3_reset(prepared->handle);
-    if (!ok || rows_out == NULL) {
-        return ok;
+    if (ok && rows_out != NULL) {
+        /* sqlite3_changes64() alone keeps the number of an earlier statement after one that changes no rows. */
+        bool changed = sqlite3_total_changes64(connection->handle) != before;
+        *rows_out = db_rows_builder_end(&connection->builder, owner,
+                (size_t)sqlite3_column_count(prepared->handle),
+                changed ? sqlite3_changes64(connection->handle) : 0);
     }
-    /* sqlite3_changes64() alone keeps the number of an earlier statement after one that is no INSERT, UPDATE, DELETE. */
-    bool changed = sqlite3_total_changes64(connection->handle) != before;
-    *rows_out = db_rows_builder_end(&connection->builder, owner,
-            (size_t)sqlite3_column_count(prepared->handle),
-            changed ? sqlite3_changes64(connection->handle) : 0);
-    return true;
+    db_rows_builder_clear(&connection->builder);
+    return ok;
 }
 
 bool sqlite_connection_run_text(
