@@ -1,0 +1,215 @@
+/* The tRPC procedures: each reads its input, asks core, writes what came of it. */
+#include "api/api_internal.h"
+#include "core/connections.h"
+#include "core/executions.h"
+
+static struct context context_of(const struct trpc_call *call)
+{
+    const struct api *api = call->context;
+    return (struct context){api->core, call->request->memory, call->user};
+}
+
+static void write_text(struct trpc_call *call, const char *name, const char *text)
+{
+    json_write_name(call->output, name);
+    json_write_text(call->output, text);
+}
+
+static void write_bool(struct trpc_call *call, const char *name, bool value)
+{
+    json_write_name(call->output, name);
+    json_write_bool(call->output, value);
+}
+
+/* A connection, or null. `path`: where it stands in the handler's value, with a dot behind. */
+static void write_connection(
+        struct trpc_call *call, bool found, const struct connection *connection, const char *path)
+{
+    json_write_name(call->output, "connection");
+    if (!found) {
+        json_write_null(call->output);
+        return;
+    }
+    json_begin_object(call->output);
+    write_text(call, "id", connection->id);
+    write_text(call, "status", connection_status_name(connection->status));
+    write_text(call, "accountLabel", connection->label);
+    json_write_name(call->output, "connectedAt");
+    trpc_write_time(call, connection->connected_at_ms, "%sconnection.connectedAt", path);
+    json_write_name(call->output, "lastUsedAt");
+    trpc_write_time(call, connection->last_used_at_ms, "%sconnection.lastUsedAt", path);
+    json_write_name(call->output, "lastSyncedAt");
+    trpc_write_time(call, connection->last_synced_at_ms, "%sconnection.lastSyncedAt", path);
+    json_end_object(call->output);
+}
+
+/* ---- health ---- */
+
+static bool health(struct trpc_call *call, struct error *err)
+{
+    (void)err;
+    json_write_text(call->output, "ok");
+    return true;
+}
+
+/* ---- list, status ---- */
+
+static bool list(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct integration *integrations = NULL;
+    size_t count = 0;
+    if (!connections_list(&context, &integrations, &count, err)) {
+        return false;
+    }
+    json_begin_array(call->output);
+    for (size_t i = 0; i < count; i++) {
+        const struct integration *integration = &integrations[i];
+        char path[24];
+        snprintf(path, sizeof path, "%zu.", i);
+        json_begin_object(call->output);
+        write_text(call, "provider", integration->provider);
+        write_text(call, "displayName", integration->display_name);
+        write_text(call, "icon", integration->icon);
+        write_text(call, "description", integration->description);
+        json_write_name(call->output, "requiredScopes");
+        json_write_raw(call->output, integration->required_scopes);
+        json_write_name(call->output, "allowedTools");
+        json_write_raw(call->output, integration->allowed_tools);
+        write_connection(call, integration->has_connection, &integration->connection, path);
+        json_end_object(call->output);
+    }
+    json_end_array(call->output);
+    return true;
+}
+
+#define PROVIDER_FIELD                                               \
+    {                                                                \
+        .name = "provider", .type = TRPC_STRING, .min = 1, .max = 64 \
+    }
+#define FIELDS_END   \
+    {                \
+        .name = NULL \
+    }
+
+static const struct trpc_field provider_input[] = {PROVIDER_FIELD, FIELDS_END};
+
+static bool status(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    const char *provider = trpc_input_text(call, "provider");
+    struct connection connection;
+    bool found = false;
+    if (!connections_status(&context, provider, &found, &connection, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_text(call, "provider", provider);
+    write_bool(call, "connected", found && connection.status == CONNECTION_ACTIVE);
+    write_connection(call, found, &connection, "");
+    json_end_object(call->output);
+    return true;
+}
+
+/* ---- connect, complete, disconnect ---- */
+
+static const struct trpc_field connect_input[] = {PROVIDER_FIELD,
+        {.name = "redirectUri", .type = TRPC_STRING, .optional = true, .min = 1, .max = 2048},
+        FIELDS_END};
+
+static bool connect_(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct connect_result result;
+    if (!connections_connect(&context, trpc_input_text(call, "provider"),
+                trpc_input_text(call, "redirectUri"), &result, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_bool(call, "connected", result.connected);
+    write_bool(call, "needsAuth", !result.connected);
+    if (!result.connected) {
+        write_text(call, "authUrl", result.auth_url);
+        write_text(call, "state", result.state);
+        json_write_name(call->output, "expiresAt");
+        trpc_write_time(call, result.expires_at_ms, "expiresAt");
+    }
+    json_end_object(call->output);
+    return true;
+}
+
+static const struct trpc_field complete_input[] = {PROVIDER_FIELD,
+        {.name = "state", .type = TRPC_STRING, .min = 1, .max = 256},
+        {.name = "code", .type = TRPC_STRING, .optional = true, .min = 1, .max = 256}, FIELDS_END};
+
+static bool complete(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct connection connection;
+    if (!connections_complete(&context, trpc_input_text(call, "provider"),
+                trpc_input_text(call, "state"), trpc_input_text(call, "code"), &connection, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_bool(call, "success", true);
+    write_connection(call, true, &connection, "");
+    json_end_object(call->output);
+    return true;
+}
+
+static bool disconnect(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    if (!connections_disconnect(&context, trpc_input_text(call, "provider"), err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_bool(call, "success", true);
+    json_end_object(call->output);
+    return true;
+}
+
+/* ---- executeTool ---- */
+
+static const struct trpc_field execute_input[] = {PROVIDER_FIELD,
+        {.name = "toolName", .type = TRPC_STRING, .min = 1, .max = 128},
+        {.name = "parameters", .type = TRPC_ANY, .optional = true}, FIELDS_END};
+
+static bool execute_tool(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct execution_request request = {
+            .provider = trpc_input_text(call, "provider"),
+            .tool = trpc_input_text(call, "toolName"),
+            .arguments = json_get(call->input, "parameters"),
+    };
+    struct execution_result result;
+    if (!executions_run(&context, &request, &result, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_text(call, "executionId", result.id);
+    write_text(call, "status", result.successful ? "SUCCESS" : "FAILED");
+    json_write_name(call->output, "response");
+    if (result.response.data == NULL) {
+        json_write_null(call->output);
+    } else {
+        json_write_raw(call->output, result.response);
+    }
+    write_text(call, "error", result.error);
+    json_write_name(call->output, "duration");
+    json_write_int(call->output, result.duration_ms);
+    json_end_object(call->output);
+    return true;
+}
+
+const struct trpc_procedure api_procedures[] = {
+        {"integrations.list", TRPC_QUERY, false, NULL, list},
+        {"integrations.executeTool", TRPC_MUTATION, false, execute_input, execute_tool},
+        {"integrations.status", TRPC_QUERY, false, provider_input, status},
+        {"integrations.connect", TRPC_MUTATION, false, connect_input, connect_},
+        {"integrations.complete", TRPC_MUTATION, false, complete_input, complete},
+        {"integrations.disconnect", TRPC_MUTATION, false, provider_input, disconnect},
+        {"health", TRPC_QUERY, true, NULL, health},
+};
+const size_t api_procedure_count = sizeof api_procedures / sizeof api_procedures[0];

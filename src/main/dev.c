@@ -1,0 +1,173 @@
+/* `tenon dev` and `tenon sandbox`: the emulator of Composio, with the whole product around it or alone. It runs on a
+ * thread of its own and is reached over HTTP, as the real one is. */
+#include "base/log.h"
+#include "main/loop_thread.h"
+#include "main/serve.h"
+#include "main/verbs.h"
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DATA_DIRECTORY   ".tenon"
+#define SANDBOX_KEY      "ak_sandbox_dev"
+#define DEV_USER         "demo"
+#define DRAIN_TIMEOUT_MS 10000
+
+struct sandbox_thread {
+    struct sandbox_options options;
+    struct sandbox *sandbox;
+    struct loop_thread *thread;
+};
+
+static bool sandbox_begin(void *argument, void *owner, struct loop *loop, struct error *err)
+{
+    struct sandbox_thread *thread = argument;
+    return sandbox_start(owner, loop, &thread->options, &thread->sandbox, err);
+}
+
+static void sandbox_end(void *argument)
+{
+    struct sandbox_thread *thread = argument;
+    struct error err = {0};
+    if (!sandbox_drain(thread->sandbox, &err)) {
+        log_warn("the sandbox stopped with requests unfinished: %s", err.message);
+        _exit(EXIT_FAILURE); /* their fibers use what would be freed now */
+    }
+}
+
+static bool start_sandbox(void *owner, const struct sandbox_options *options,
+        struct sandbox_thread **thread_out, struct error *err)
+{
+    struct sandbox_thread *thread = mem_new(owner, struct sandbox_thread);
+    thread->options = *options;
+    struct loop_thread_options loop_options = {
+            .name = "sandbox",
+            .begin = sandbox_begin,
+            .end = sandbox_end,
+            .end_timeout_ms = DRAIN_TIMEOUT_MS,
+            .argument = thread,
+    };
+    if (!loop_thread_start(thread, &loop_options, &thread->thread, err)) {
+        return false;
+    }
+    *thread_out = thread;
+    return true;
+}
+
+static void stop_sandbox(struct sandbox_thread *thread)
+{
+    loop_thread_stop(thread->thread);
+    loop_thread_join(thread->thread);
+}
+
+int verb_sandbox(const struct verb_arguments *arguments)
+{
+    const char *listen = verb_option(arguments, "--listen");
+    const char *database = verb_option(arguments, "--database");
+    const struct config *config = arguments->config;
+    struct error err = {0};
+    struct sandbox_thread *thread = NULL;
+    if (listen != NULL) {
+        /* The setting's own parser reads the argument. */
+        const char *environment[] = {
+                mem_printf(arguments->owner, "SANDBOX_LISTEN=%s", listen), NULL};
+        if (!config_load(arguments->owner, environment, (struct slice){0}, &config, &err)) {
+            return verb_failed(&err);
+        }
+    }
+    struct sandbox_options options = {
+            .host = config->sandbox_listen.host,
+            .port = config->sandbox_listen.port,
+            .database_url =
+                    database == NULL ? NULL : mem_printf(arguments->owner, "file:%s", database),
+    };
+    verb_hold_signals();
+    if (!start_sandbox(arguments->owner, &options, &thread, &err)) {
+        return verb_failed(&err);
+    }
+    verb_announce(sandbox_url(thread->sandbox));
+    verb_wait_for_signal();
+    stop_sandbox(thread);
+    return 0;
+}
+
+/* The settings of development: what the user gave, and what makes it whole without anything else. */
+static void dev_config(const struct verb_arguments *arguments, const char *secret,
+        const char *sandbox_address, struct config *out)
+{
+    *out = *arguments->config;
+    out->jwt_secret = secret;
+    out->composio_base_url = sandbox_address;
+    out->composio_api_key = SANDBOX_KEY;
+    out->composio_auth_config_gmail = "ac_sandbox_gmail";
+    out->composio_auth_config_calendar = "ac_sandbox_googlecalendar";
+    out->composio_auth_config_slack = "ac_sandbox_slack";
+    out->composio_auth_config_notion = "ac_sandbox_notion";
+    out->composio_auth_config_github = "ac_sandbox_github";
+    if (!config_is_given(arguments->config, "DATABASE_URL")) {
+        out->database_url = "file:./" DATA_DIRECTORY "/tenon.db";
+    }
+}
+
+static bool make_directory(struct error *err)
+{
+    if (mkdir(DATA_DIRECTORY, 0700) == 0 || errno == EEXIST) {
+        return true;
+    }
+    return error_set(err, ERROR_SERVICE_UNAVAILABLE, "BAD_CONFIGURATION",
+            "the directory ./" DATA_DIRECTORY " cannot be made: %s", strerror(errno));
+}
+
+static bool dev_start(const struct verb_arguments *arguments, struct config *config,
+        struct sandbox_thread **sandbox_out, struct server **server_out, struct error *err)
+{
+    void *owner = arguments->owner;
+    const char *secret = arguments->config->jwt_secret;
+    struct db_store *store = NULL;
+    size_t applied = 0;
+    struct sandbox_options options = {
+            .host = arguments->config->sandbox_listen.host,
+            .port = arguments->config->sandbox_listen.port,
+            .database_url = "file:./" DATA_DIRECTORY "/sandbox.db",
+            .api_key = SANDBOX_KEY,
+    };
+    if (!make_directory(err)) {
+        return false;
+    }
+    if (secret == NULL && (secret = verb_dev_secret(owner, true, err)) == NULL) {
+        return false;
+    }
+    if (!start_sandbox(owner, &options, sandbox_out, err)) {
+        return false;
+    }
+    dev_config(arguments, secret, sandbox_url((*sandbox_out)->sandbox), config);
+    return db_store_open(owner, config->database_url, &store, err) &&
+           verb_apply_migrations(store, &applied, err) &&
+           verb_run_setup(config, store, true, err) &&
+           server_start(owner, config, store, catalog_new(owner), DEV_USER, server_out, err);
+}
+
+int verb_dev(const struct verb_arguments *arguments)
+{
+    struct config *config = mem_new(arguments->owner, struct config);
+    struct sandbox_thread *sandbox = NULL;
+    struct server *server = NULL;
+    struct error err = {0};
+    verb_hold_signals();
+    if (!dev_start(arguments, config, &sandbox, &server, &err)) {
+        return verb_failed(&err);
+    }
+    const char *address = server_address(server, arguments->owner);
+    verb_announce(address);
+    verb_announce(mem_printf(arguments->owner, "sandbox %s", sandbox_url(sandbox->sandbox)));
+    verb_announce(mem_printf(arguments->owner,
+            "Open %s in a browser; you are signed in as \"" DEV_USER "\". Ctrl-C stops.", address));
+    verb_wait_for_signal();
+    server_stop(server);
+    stop_sandbox(sandbox);
+    return 0;
+}
