@@ -4,9 +4,9 @@
 #include "core/connections.h"
 
 /* web/plain, embedded by the build. */
-extern const char index_html[], callback_html[], app_js[], callback_js[], app_css[];
-extern const size_t index_html_size, callback_html_size, app_js_size, callback_js_size,
-        app_css_size;
+extern const char index_html[], callback_html[], app_js[], client_js[], callback_js[], app_css[];
+extern const size_t index_html_size, callback_html_size, app_js_size, client_js_size,
+        callback_js_size, app_css_size;
 
 #define CONTENT_SECURITY_POLICY                                                                    \
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' " \
@@ -185,35 +185,26 @@ static void serve_dev_session(struct api *api, struct http_request *request, con
 
 /* ---- which page ---- */
 
-static void serve_index(struct api *api, struct http_request *request, const char *request_id)
+static bool serve_file(struct http_request *request)
 {
-    (void)request_id;
-    (void)api;
-    reply_page(
-            request, 200, "text/html; charset=utf-8", (struct slice){index_html, index_html_size});
-}
-
-static void serve_script(struct api *api, struct http_request *request, const char *request_id)
-{
-    (void)request_id;
-    (void)api;
-    reply_page(request, 200, "text/javascript; charset=utf-8", (struct slice){app_js, app_js_size});
-}
-
-static void serve_callback_script(
-        struct api *api, struct http_request *request, const char *request_id)
-{
-    (void)request_id;
-    (void)api;
-    reply_page(request, 200, "text/javascript; charset=utf-8",
-            (struct slice){callback_js, callback_js_size});
-}
-
-static void serve_style(struct api *api, struct http_request *request, const char *request_id)
-{
-    (void)request_id;
-    (void)api;
-    reply_page(request, 200, "text/css; charset=utf-8", (struct slice){app_css, app_css_size});
+    static const struct {
+        const char *path, *content_type, *data;
+        const size_t *size;
+    } files[] = {
+            {"/", "text/html; charset=utf-8", index_html, &index_html_size},
+            {"/app.js", "text/javascript; charset=utf-8", app_js, &app_js_size},
+            {"/client.js", "text/javascript; charset=utf-8", client_js, &client_js_size},
+            {"/callback.js", "text/javascript; charset=utf-8", callback_js, &callback_js_size},
+            {"/app.css", "text/css; charset=utf-8", app_css, &app_css_size},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (slice_is(request->path, files[i].path)) {
+            reply_page(request, 200, files[i].content_type,
+                    (struct slice){files[i].data, *files[i].size});
+            return true;
+        }
+    }
+    return false;
 }
 
 bool api_serve_page(struct api *api, struct http_request *request, const char *request_id)
@@ -224,26 +215,17 @@ bool api_serve_page(struct api *api, struct http_request *request, const char *r
     } pages[] = {
             {"/healthz", serve_health},
             {"/readyz", serve_ready},
-            {"/", serve_index},
-            {"/app.js", serve_script},
-            {"/callback.js", serve_callback_script},
-            {"/app.css", serve_style},
             {"/oauth/callback", serve_callback},
             {"/dev/session", serve_dev_session},
     };
+    if (!slice_is(request->method, "GET") && !slice_is(request->method, "HEAD")) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
-        if (!slice_is(request->path, pages[i].path)) {
-            continue;
-        }
-        if (!slice_is(request->method, "GET") && !slice_is(request->method, "HEAD")) {
-            struct error err = {0};
-            error_set(&err, ERROR_METHOD_NOT_SUPPORTED, "METHOD_NOT_SUPPORTED",
-                    "This page can only be read: use GET.");
-            api_reply_error(request, request_id, &err);
+        if (slice_is(request->path, pages[i].path)) {
+            pages[i].serve(api, request, request_id);
             return true;
         }
-        pages[i].serve(api, request, request_id);
-        return true;
     }
-    return false;
+    return serve_file(request);
 }
