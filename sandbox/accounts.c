@@ -1,0 +1,433 @@
+#include "sandbox/account.h"
+
+#include "sandbox/paging.h"
+#include "sandbox/routes.h"
+
+#include <ctype.h>
+
+#define LIST_LIMIT_USUAL 20
+#define LIST_LIMIT_MOST  100
+
+/* ---- reading ---- */
+
+int64_t account_flow_limit(const struct call *call)
+{
+    return call->now_ms - SANDBOX_LINK_LIFE_MS;
+}
+
+struct account account_read(struct call *call, const struct db_rows *rows, size_t row)
+{
+    struct account account = {
+            .id = db_get_text(rows, row, 0),
+            .uuid = db_get_text(rows, row, 1),
+            .user_id = db_get_text(rows, row, 2),
+            .word_id = db_get_text(rows, row, 3),
+            .status = db_get_text(rows, row, 4),
+            .status_reason = db_get_text(rows, row, 5),
+            .alias = db_get_text(rows, row, 6),
+            .acl = db_get_text(rows, row, 7),
+            .callback_url = db_get_text(rows, row, 8),
+            .link_token = db_get_text(rows, row, 9),
+            .email = db_get_text(rows, row, 10),
+            .failure = db_get_text(rows, row, 11),
+            .data = db_get_text(rows, row, 12),
+            .shared = db_get_bool(rows, row, 13),
+            .flow_started_at = db_get_int(rows, row, 14),
+            .created_at = db_get_int(rows, row, 15),
+            .updated_at = db_get_int(rows, row, 16),
+            .auth_config.id = db_get_text(rows, row, 17),
+            .auth_config.uuid = db_get_text(rows, row, 18),
+            .auth_config.toolkit = db_get_text(rows, row, 19),
+            .auth_config.scheme = db_get_text(rows, row, 20),
+            .auth_config.managed = db_get_bool(rows, row, 21),
+            .auth_config.disabled = db_get_bool(rows, row, 22),
+    };
+    bool flowing =
+            strcmp(account.status, "INITIALIZING") == 0 || strcmp(account.status, "INITIATED") == 0;
+    if (flowing && account.flow_started_at <= account_flow_limit(call)) {
+        account.status = "EXPIRED";
+        account.status_reason = "Connection initiation did not complete within 10 minutes";
+        account.updated_at = account.flow_started_at + SANDBOX_LINK_LIFE_MS;
+    }
+    return account;
+}
+
+bool account_find(struct call *call, const char *id, struct account *out, struct error *err)
+{
+    const struct db_rows *rows;
+    if (!db_read(call->sandbox->db, call->memory,
+                "SELECT " ACCOUNT_COLUMNS ACCOUNT_TABLES "WHERE a.id = $1 AND a.deleted = 0",
+                DB_PARAMS(DB_TEXT(id)), &rows, err)) {
+        return false;
+    }
+    if (db_row_count(rows) == 0) {
+        return api_error_set(err, API_ACCOUNT_NOT_FOUND, "Connected account \"%s\" not found", id);
+    }
+    *out = account_read(call, rows, 0);
+    return true;
+}
+
+/* ---- writing ---- */
+
+bool scheme_is_oauth(const char *scheme)
+{
+    return strcmp(scheme, "OAUTH2") == 0 || strcmp(scheme, "OAUTH1") == 0 ||
+           strcmp(scheme, "DCR_OAUTH") == 0;
+}
+
+const char *account_link_url(struct call *call, const char *token)
+{
+    return mem_printf(call->memory, "%s/link/%s", call->sandbox->public_url, token);
+}
+
+static bool field_is_secret(struct slice name)
+{
+    static const char *const secrets[] = {"generic_api_key", "api_key", "bearer_token", "token",
+            "password", "private_key", "credentials_json", "basic_encoded", "client_secret",
+            "access_token", "refresh_token", "id_token", "oauth_token", "oauth_token_secret",
+            "proxy_password", "consumer_secret"};
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        if (slice_is(name, secrets[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Secrets of one's own are cut to four characters, short ones are hidden whole. */
+static void write_given_field(struct json_writer *json, struct slice name, const struct json *value)
+{
+    if (slice_is(name, "status")) {
+        return;
+    }
+    json_write_name_slice(json, name);
+    struct slice text = json_string(value);
+    if (!field_is_secret(name) || text.data == NULL) {
+        json_write_value(json, value);
+    } else if (text.length <= 4) {
+        json_write_text(json, "REDACTED");
+    } else {
+        json_write_printf(json, "%.4s...", text.data);
+    }
+}
+
+static void write_tokens(struct call *call, const struct account *account)
+{
+    struct json_writer *json = &call->json;
+    const struct toolkit *toolkit =
+            catalog_toolkit(call->sandbox->catalog, account->auth_config.toolkit);
+    json_write_name(json, "access_token");
+    json_write_text(json, "REDACTED");
+    json_write_name(json, "refresh_token");
+    json_write_text(json, "REDACTED");
+    json_write_name(json, "token_type");
+    json_write_text(json, "Bearer");
+    json_write_name(json, "expires_in");
+    json_write_int(json, 3599);
+    json_write_name(json, "scope");
+    json_write_text(json, toolkit == NULL ? "" : toolkit->scopes);
+}
+
+static void write_time(struct json_writer *json, const char *name, int64_t ms)
+{
+    json_write_name(json, name);
+    json_write_time(json, ms);
+}
+
+void account_write_val(struct call *call, const struct account *account)
+{
+    struct json_writer *json = &call->json;
+    const char *status = account->status;
+    const struct json *given = NULL;
+    struct error ignored = {0};
+    json_begin_object(json);
+    json_write_name(json, "status");
+    json_write_text(json, status);
+    if (json_parse(call->memory, slice_of(account->data), &given, &ignored)) {
+        for (struct json_iterator i = json_iterate(given); json_next(&i);) {
+            write_given_field(json, i.name, i.value);
+        }
+    }
+    if ((strcmp(status, "INITIALIZING") == 0 || strcmp(status, "INITIATED") == 0) &&
+            account->link_token != NULL) {
+        json_write_name(json, "redirectUrl");
+        json_write_text(json, account_link_url(call, account->link_token));
+        if (account->callback_url != NULL) {
+            json_write_name(json, "callback_url");
+            json_write_text(json, account->callback_url);
+        }
+    } else if (strcmp(status, "FAILED") == 0) {
+        json_write_name(json, "error");
+        json_write_text(json, account->failure == NULL ? "server_error" : account->failure);
+        json_write_name(json, "error_description");
+        json_write_text(json, account->status_reason == NULL ? "" : account->status_reason);
+    } else if (strcmp(status, "EXPIRED") == 0) {
+        write_time(json, "expired_at", account->updated_at);
+    } else if (strcmp(status, "REVOKED") == 0) {
+        write_time(json, "revoked_at", account->updated_at);
+    } else if (scheme_is_oauth(account->auth_config.scheme) &&
+               strcmp(status, "INITIALIZING") != 0 && strcmp(status, "INITIATED") != 0) {
+        write_tokens(call, account);
+    }
+    json_end_object(json);
+}
+
+void account_write_experimental(struct json_writer *json, bool shared, const char *acl)
+{
+    json_write_name(json, "experimental");
+    json_begin_object(json);
+    json_write_name(json, "account_type");
+    json_write_text(json, shared ? "SHARED" : "PRIVATE");
+    if (acl != NULL) {
+        json_write_name(json, "acl_config_for_shared");
+        json_write_raw(json, slice_of(acl));
+    }
+    json_end_object(json);
+}
+
+static void write_auth_config(struct call *call, const struct account *account)
+{
+    struct json_writer *json = &call->json;
+    json_write_name(json, "auth_config");
+    json_begin_object(json);
+    json_write_name(json, "id");
+    json_write_text(json, account->auth_config.id);
+    json_write_name(json, "auth_scheme");
+    json_write_text(json, account->auth_config.scheme);
+    json_write_name(json, "is_composio_managed");
+    json_write_bool(json, account->auth_config.managed);
+    json_write_name(json, "is_disabled");
+    json_write_bool(json, account->auth_config.disabled);
+    if (!call->v31) {
+        json_write_name(json, "deprecated");
+        json_begin_object(json);
+        json_write_name(json, "uuid");
+        json_write_text(json, account->auth_config.uuid);
+        json_end_object(json);
+    }
+    json_end_object(json);
+}
+
+static void write_identity(struct call *call, const struct account *account)
+{
+    struct json_writer *json = &call->json;
+    json_write_name(json, "id");
+    json_write_text(json, account->id);
+    json_write_name(json, "word_id");
+    json_write_text(json, account->word_id);
+    json_write_name(json, "alias");
+    json_write_text(json, account->alias);
+    json_write_name(json, "toolkit");
+    json_begin_object(json);
+    json_write_name(json, "slug");
+    json_write_text(json, account->auth_config.toolkit);
+    json_end_object(json);
+    write_auth_config(call, account);
+    json_write_name(json, "user_id");
+    json_write_text(json, account->user_id);
+    json_write_name(json, "status");
+    json_write_text(json, account->status);
+    json_write_name(json, "status_reason");
+    json_write_text(json, account->status_reason);
+    json_write_name(json, "is_disabled");
+    json_write_bool(json, strcmp(account->status, "INACTIVE") == 0);
+}
+
+void account_write(struct call *call, const struct account *account, bool whole)
+{
+    struct json_writer *json = &call->json;
+    json_begin_object(json);
+    write_identity(call, account);
+    json_write_name(json, "state");
+    json_begin_object(json);
+    json_write_name(json, "authScheme");
+    json_write_text(json, account->auth_config.scheme);
+    json_write_name(json, "val");
+    account_write_val(call, account);
+    json_end_object(json);
+    json_write_name(json, "data");
+    account_write_val(call, account);
+    if (whole) {
+        json_write_name(json, "params");
+        json_begin_object(json);
+        json_end_object(json);
+    }
+    account_write_experimental(json, account->shared, account->acl);
+    write_time(json, "created_at", account->created_at);
+    write_time(json, "updated_at", account->updated_at);
+    if (!call->v31) {
+        json_write_name(json, "deprecated");
+        json_begin_object(json);
+        json_write_name(json, "labels");
+        json_begin_array(json);
+        json_end_array(json);
+        json_write_name(json, "uuid");
+        json_write_text(json, account->uuid);
+        json_end_object(json);
+    }
+    json_end_object(json);
+}
+
+/* ---- names ---- */
+
+const char *account_word_id(void *owner, const char *toolkit, const char *id)
+{
+    static const char *const colours[] = {"red", "blue", "green", "amber", "ivory", "coral", "teal",
+            "violet", "silver", "golden", "hazel", "indigo", "olive", "rosy", "snowy", "misty"};
+    static const char *const places[] = {"castle", "river", "harbor", "meadow", "forest", "island",
+            "bridge", "garden", "valley", "summit", "lantern", "orchard", "canyon", "lagoon",
+            "tower", "prairie"};
+    uint8_t digest[SHA256_SIZE];
+    sha256(slice_of(id), digest);
+    return mem_printf(owner, "%s_%s-%s", toolkit, colours[digest[0] % 16], places[digest[1] % 16]);
+}
+
+/* The user id as the local part of an address; a mark is added where something had to be changed. */
+static const char *local_part(void *owner, const char *user_id)
+{
+    struct buffer local;
+    buffer_init(&local, owner, 64);
+    bool changed = false;
+    for (const char *c = user_id; *c != '\0'; c++) {
+        bool kept = isalnum((unsigned char)*c) || strchr("._-", *c) != NULL;
+        changed = changed || !kept || local.length >= 40;
+        if (local.length < 40) {
+            buffer_add_char(&local, kept ? (char)tolower((unsigned char)*c) : '-');
+        }
+    }
+    return changed ? mem_printf(owner, "%s-%.6s", buffer_text(&local),
+                             sha256_hex(owner, slice_of(user_id)))
+                   : buffer_text(&local);
+}
+
+static const char *email_of(void *owner, const char *user_id, int number)
+{
+    struct slice domain = slice_of(user_id);
+    struct slice local = slice_split(&domain, '@');
+    bool is_address = domain.length > 0 && local.length > 0 &&
+                      strpbrk(user_id, " \t\r\n\"<>()") == NULL &&
+                      memchr(domain.data, '@', domain.length) == NULL;
+    if (!is_address) {
+        local = slice_of(local_part(owner, user_id));
+        domain = SLICE("example.com");
+    }
+    return number == 1
+                   ? mem_printf(owner, "%.*s@%.*s", SLICE_ARG(local), SLICE_ARG(domain))
+                   : mem_printf(owner, "%.*s+%d@%.*s", SLICE_ARG(local), number, SLICE_ARG(domain));
+}
+
+bool account_default_email(
+        struct call *call, const struct account *account, const char **out, struct error *err)
+{
+    const struct db_rows *rows;
+    if (!db_read(call->sandbox->db, call->memory,
+                "SELECT a.email" ACCOUNT_TABLES
+                "WHERE a.user_id = $1 AND c.toolkit = $2 AND a.id <> $3 AND a.status = 'ACTIVE' "
+                "AND a.deleted = 0 AND a.email IS NOT NULL",
+                DB_PARAMS(DB_TEXT(account->user_id), DB_TEXT(account->auth_config.toolkit),
+                        DB_TEXT(account->id)),
+                &rows, err)) {
+        return false;
+    }
+    /* One of the first n + 1 names is not among n. */
+    for (int number = 1;; number++) {
+        const char *email = email_of(call->memory, account->user_id, number);
+        bool taken = false;
+        for (size_t i = 0; i < db_row_count(rows); i++) {
+            taken = taken || strcasecmp(db_get_text(rows, i, 0), email) == 0;
+        }
+        if (!taken) {
+            *out = email;
+            return true;
+        }
+    }
+}
+
+/* ---- GET /connected_accounts, GET /connected_accounts/{} ---- */
+
+#define LIST_SQL(users)                                                                                 \
+    "SELECT " ACCOUNT_COLUMNS ", count(*) OVER ()" ACCOUNT_TABLES "WHERE a.deleted = 0 "                \
+    "AND " users " "                                                                                    \
+    "AND ($3 IS NULL OR a.auth_config_id IN (SELECT value FROM json_each($3))) "                        \
+    "AND ($4 IS NULL OR c.toolkit IN (SELECT value FROM json_each($4))) "                               \
+    "AND ($5 IS NULL OR " ACCOUNT_STATUS(                                                               \
+            "$1") " IN (SELECT value FROM json_each($5))) "                                             \
+                  "AND ($6 IS NULL OR a.id IN (SELECT value FROM json_each($6))) "                      \
+                  "AND ($7 IS NULL OR a.shared = $7) "                                                  \
+                  "ORDER BY $9 * CASE WHEN $8 = 1 THEN a.updated_at ELSE a.created_at END, $9 * a.seq " \
+                  "LIMIT $10 OFFSET $11"
+
+static struct db_value list_filter(struct call *call, const char *name)
+{
+    struct texts list = call_parameter_list(call, name);
+    return list.count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, &list));
+}
+
+static bool check_choice(struct call *call, const char *name, const char *first, const char *second,
+        const char *third, const char **out, struct error *err)
+{
+    const char *value = call_parameter(call, name);
+    *out = value == NULL ? first : value;
+    if (strcmp(*out, first) != 0 && strcmp(*out, second) != 0 &&
+            (third == NULL || strcmp(*out, third) != 0)) {
+        return api_error_set(err, API_BAD_REQUEST, "%s: expected one of %s, %s%s%s", name, first,
+                second, third == NULL ? "" : ", ", third == NULL ? "" : third);
+    }
+    return true;
+}
+
+static void write_list(struct call *call, const struct db_rows *rows, const struct paging *paging)
+{
+    struct json_writer *json = &call->json;
+    size_t count = db_row_count(rows);
+    json_begin_object(json);
+    json_write_name(json, "items");
+    json_begin_array(json);
+    for (size_t i = 0; i < count; i++) {
+        struct account account = account_read(call, rows, i);
+        account_write(call, &account, false);
+    }
+    json_end_array(json);
+    paging_write_cursor(call, paging, count == 0 ? 0 : db_get_int(rows, 0, ACCOUNT_COLUMN_COUNT));
+    json_end_object(json);
+}
+
+bool account_list(struct call *call, struct error *err)
+{
+    struct paging paging;
+    const char *order, *direction, *type;
+    if (!paging_by_cursor(call, LIST_LIMIT_USUAL, LIST_LIMIT_MOST, &paging, err) ||
+            !check_choice(call, "order_by", "created_at", "updated_at", NULL, &order, err) ||
+            !check_choice(call, "order_direction", "desc", "asc", NULL, &direction, err) ||
+            !check_choice(call, "account_type", "PRIVATE", "SHARED", "ALL", &type, err)) {
+        return false;
+    }
+    struct db_value users = list_filter(call, "user_ids");
+    const struct db_rows *rows;
+    struct db_params params = DB_PARAMS(DB_INT(account_flow_limit(call)), users,
+            list_filter(call, "auth_config_ids"), list_filter(call, "toolkit_slugs"),
+            list_filter(call, "statuses"), list_filter(call, "connected_account_ids"),
+            strcmp(type, "ALL") == 0 ? DB_NULL : DB_BOOL(strcmp(type, "SHARED") == 0),
+            DB_BOOL(strcmp(order, "updated_at") == 0),
+            DB_INT(strcmp(direction, "asc") == 0 ? 1 : -1), DB_INT(paging.limit),
+            DB_INT(paging.offset));
+    /* Two texts, so that the usual question, about one user, goes by the index. */
+    const char *sql = users.type == DB_TYPE_NULL
+                              ? LIST_SQL("$2 IS NULL")
+                              : LIST_SQL("a.user_id IN (SELECT value FROM json_each($2))");
+    if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err)) {
+        return false;
+    }
+    write_list(call, rows, &paging);
+    return true;
+}
+
+bool account_get(struct call *call, struct error *err)
+{
+    struct account account;
+    if (!account_find(call, call->values[0], &account, err)) {
+        return false;
+    }
+    account_write(call, &account, true);
+    return true;
+}

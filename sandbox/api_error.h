@@ -1,0 +1,65 @@
+/* The refusals of the Composio API: HTTP status, number and slug, as its clients branch on them. */
+#pragma once
+
+#include "base/error.h"
+
+/* X(name, HTTP status, number, slug, suggested fix). Numbers and slugs as observed at the service; where none is known
+ * the HTTP status behind 10, as in 10401. */
+#define API_ERROR_TABLE(X)                                                                        \
+    X(BAD_REQUEST, 400, 10400, "HTTP_BadRequest", "Check the request against the API reference.") \
+    X(UNAUTHORIZED, 401, 10401, "HTTP_Unauthorized",                                              \
+            "Send a valid project key in the x-api-key header.")                                  \
+    X(FORBIDDEN, 403, 10403, "HTTP_Forbidden", "Use a key that may do this.")                     \
+    X(NOT_FOUND, 404, 10404, "HTTP_NotFound", "Check the path and the id.")                       \
+    X(CONFLICT, 409, 10409, "HTTP_Conflict", "Read the object again.")                            \
+    X(UNPROCESSABLE, 422, 10422, "HTTP_UnprocessableEntity", "Read the object again.")            \
+    X(TOO_MANY_REQUESTS, 429, 10429, "HTTP_TooManyRequests", "Wait as Retry-After says.")         \
+    X(INTERNAL, 500, 10500, "HTTP_InternalServerError", "Try again.")                             \
+    X(NOT_IMPLEMENTED, 501, 10501, "HTTP_NotImplemented", "Use the real service for this.")       \
+    X(UNAVAILABLE, 503, 10503, "HTTP_ServiceUnavailable", "Try again.")                           \
+    X(AUTH_CONFIG_NOT_FOUND, 404, 10404, "AuthConfig_ResourceNotFound",                           \
+            "List the auth configs of the project and use one of their ids.")                     \
+    X(TOOLKIT_NOT_FOUND, 404, 10404, "Toolkit_ResourceNotFound", "List the toolkits.")            \
+    X(ACCOUNT_BAD_REQUEST, 400, 600, "ConnectedAccount_BadRequest",                               \
+            "Check the request against the API reference.")                                       \
+    X(ACCOUNT_CREATE_RETIRED, 400, 600, "ConnectedAccount_BadRequest",                            \
+            "Call POST /api/v3/connected_accounts/link with the same auth_config_id and user_id " \
+            "to get a redirect URL for the end user.")                                            \
+    X(ACCOUNT_NOT_FOUND, 404, 606, "ConnectedAccount_ResourceNotFound",                           \
+            "Check the id; a deleted account cannot be read.")                                    \
+    X(MCP_INVALID, 400, 1142, "MCP_ValidationError",                                              \
+            "Check the request against the API reference.")                                       \
+    X(MCP_TOOL_NOT_FOUND, 400, 1147, "MCP_ToolNotFound", "List the tools of the toolkits.")       \
+    X(MCP_NOT_FOUND, 404, 10404, "MCP_ResourceNotFound", "List the MCP servers.")                 \
+    X(EXECUTE_TOOL_NOT_FOUND, 404, 1800, "ActionExecute_ToolNotFound",                            \
+            "Check the slug, and that the version has it.")                                       \
+    X(EXECUTE_ACCOUNT_NOT_FOUND, 404, 1810, "ActionExecute_ConnectedAccountNotFound",             \
+            "Connect an account for this user and toolkit.")                                      \
+    X(EXECUTE_USER_REQUIRED, 400, 1811, "ActionExecute_ConnectedAccountEntityIdRequired",         \
+            "Send the user_id that owns the connected account.")                                  \
+    X(EXECUTE_USER_MISMATCH, 400, 1812, "ActionExecute_ConnectedAccountEntityIdMismatch",         \
+            "The connected_account_id you provided belongs to a different entity.")               \
+    X(EXECUTE_NOT_ACTIVE, 422, 10422, "ActionExecute_ConnectedAccountNotActive",                  \
+            "Let the user finish connecting, or connect again.")                                  \
+    X(EXECUTE_EXPIRED, 410, 1820, "ActionExecute_ConnectedAccountExpired",                        \
+            "Ask the user to connect again.")                                                     \
+    X(TOOL_NOT_FOUND, 404, 2401, "Tool_ToolNotFound", "Check your input.")
+
+enum api_error {
+#define X(name, status, number, slug, fix) API_##name,
+    API_ERROR_TABLE(X)
+#undef X
+};
+
+struct api_error_row {
+    const char *name; /* the `reason` of an error set by api_error_set() */
+    int status, number;
+    const char *slug, *fix;
+};
+
+/* False. */
+bool api_error_set(struct error *err, enum api_error kind, const char *format, ...)
+        PRINTF_LIKE(3, 4);
+/* The row of an error: its own, or of its HTTP status, or INTERNAL. */
+const struct api_error_row *api_error_row(const struct error *err);
+const struct api_error_row *api_error_row_of(enum api_error kind);

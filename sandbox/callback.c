@@ -1,0 +1,62 @@
+#include "sandbox/callback.h"
+
+#include <ctype.h>
+
+#define URL_BYTES_MAX 4096
+
+bool callback_acceptable(const char *url)
+{
+    static const char *const refused[] = {
+            "javascript", "data", "vbscript", "file", "blob", "about"};
+    struct slice text = slice_of(url);
+    if (text.length > URL_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] <= ' ' || text.data[i] > '~' || strchr("\"<>\\^`{|}", text.data[i])) {
+            return false;
+        }
+    }
+    /* RFC 3986 §3.1: a letter, then letters, digits and + - . */
+    struct slice scheme = slice_split(&text, ':');
+    if (text.data == NULL || scheme.length == 0 || !isalpha((unsigned char)scheme.data[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < scheme.length; i++) {
+        if (!isalnum((unsigned char)scheme.data[i]) && strchr("+-.", scheme.data[i]) == NULL) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (slice_is_nocase(scheme, refused[i])) {
+            return false;
+        }
+    }
+    bool web = slice_is_nocase(scheme, "http") || slice_is_nocase(scheme, "https");
+    return slice_starts(text, "//") &&
+           (!web || (text.length > 2 && strchr("/?#", text.data[2]) == NULL));
+}
+
+const char *callback_build(
+        void *owner, const char *url, bool success, const char *connected_account_id)
+{
+    struct slice fragment = slice_of(url);
+    struct slice base = slice_split(&fragment, '#');
+    struct slice query = base;
+    slice_split(&query, '?');
+    struct buffer out;
+    buffer_init(&out, owner, 2 * URL_BYTES_MAX);
+    buffer_add_slice(&out, base);
+    if (query.data == NULL) {
+        buffer_add_char(&out, '?');
+    } else if (query.length > 0 && query.data[query.length - 1] != '&') {
+        buffer_add_char(&out, '&');
+    }
+    buffer_printf(&out, "status=%s&connected_account_id=%s", success ? "success" : "failed",
+            connected_account_id);
+    if (fragment.data != NULL) {
+        buffer_add_char(&out, '#');
+        buffer_add_slice(&out, fragment);
+    }
+    return buffer_text(&out);
+}

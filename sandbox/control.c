@@ -1,0 +1,117 @@
+/* What tests need and the service has not: the clock, states, faults and the journal, under /_sandbox. */
+#include "sandbox/account.h"
+#include "sandbox/routes.h"
+
+#define ADVANCE_SECONDS_MAX 1000000000 /* some thirty years */
+
+static void write_clock(struct call *call)
+{
+    json_begin_object(&call->json);
+    json_write_name(&call->json, "now");
+    json_write_time(&call->json, sandbox_now_ms(call->sandbox));
+    json_write_name(&call->json, "offset_ms");
+    json_write_int(&call->json, call->sandbox->clock_offset_ms);
+    json_end_object(&call->json);
+}
+
+static void write_done(struct call *call)
+{
+    json_begin_object(&call->json);
+    json_write_name(&call->json, "success");
+    json_write_bool(&call->json, true);
+    json_end_object(&call->json);
+}
+
+bool control_clock_get(struct call *call, struct error *err)
+{
+    (void)err;
+    write_clock(call);
+    return true;
+}
+
+bool control_clock_advance(struct call *call, struct error *err)
+{
+    int64_t seconds;
+    if (!json_int(json_get(call->body, "advance_seconds"), &seconds) ||
+            seconds > ADVANCE_SECONDS_MAX || seconds < -ADVANCE_SECONDS_MAX) {
+        return api_error_set(
+                err, API_BAD_REQUEST, "advance_seconds: expected a whole number of seconds");
+    }
+    if (!sandbox_advance_clock(call->sandbox, call->memory, seconds * 1000, err)) {
+        return false;
+    }
+    write_clock(call);
+    return true;
+}
+
+bool control_account_set(struct call *call, struct error *err)
+{
+    static const char *const statuses[] = {
+            "INITIALIZING", "INITIATED", "ACTIVE", "FAILED", "EXPIRED", "INACTIVE", "REVOKED"};
+    struct account account;
+    const char *status, *reason, *email;
+    bool known = false;
+    if (!field_required(call->body, "status", &status, err) ||
+            !field_text(call->body, "status_reason", &reason, err) ||
+            !account_find(call, call->values[0], &account, err) ||
+            !account_default_email(call, &account, &email, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        known = known || strcmp(status, statuses[i]) == 0;
+    }
+    if (!known) {
+        return api_error_set(err, API_BAD_REQUEST, "status: %s is none", status);
+    }
+    struct db_statement statement = {
+            "UPDATE account SET status = $2, status_reason = $3, updated_at = $4, "
+            "flow_started_at = $4, email = coalesce(email, $5) WHERE id = $1",
+            DB_PARAMS(DB_TEXT(account.id), DB_TEXT(status), DB_TEXT(reason), DB_INT(call->now_ms),
+                    DB_TEXT(email))};
+    if (!db_write(call->sandbox->db, call->memory, &statement, 1, NULL, err) ||
+            !account_find(call, account.id, &account, err)) {
+        return false;
+    }
+    account_write(call, &account, true);
+    return true;
+}
+
+bool control_reset(struct call *call, struct error *err)
+{
+    if (!sandbox_reset(call->sandbox, call->memory, err)) {
+        return false;
+    }
+    write_done(call);
+    return true;
+}
+
+bool control_requests(struct call *call, struct error *err)
+{
+    (void)err;
+    journal_write(call->sandbox->journal, &call->json);
+    return true;
+}
+
+bool control_faults_add(struct call *call, struct error *err)
+{
+    if (!faults_add(call->sandbox->faults, call->body, err)) {
+        return false;
+    }
+    faults_write(call->sandbox->faults, &call->json);
+    return true;
+}
+
+bool control_faults_list(struct call *call, struct error *err)
+{
+    (void)err;
+    faults_write(call->sandbox->faults, &call->json);
+    return true;
+}
+
+bool control_faults_clear(struct call *call, struct error *err)
+{
+    (void)err;
+    faults_clear(call->sandbox->faults);
+    write_done(call);
+    return true;
+}

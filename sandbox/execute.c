@@ -1,0 +1,224 @@
+/* POST /tools/execute/{}: whose account it runs on, then the tool. */
+#include "sandbox/account.h"
+#include "sandbox/routes.h"
+#include "sandbox/world.h"
+
+#include <assert.h>
+
+/* ---- the request ---- */
+
+struct execute_request {
+    const char *user_id, *account_id, *version; /* NULL: not said */
+    const struct json *arguments;
+};
+
+static MUST_CHECK bool request_read(
+        struct call *call, struct execute_request *out, struct error *err)
+{
+    const char *entity, *text;
+    if (!field_text(call->body, "user_id", &out->user_id, err) ||
+            !field_text(call->body, "entity_id", &entity, err) ||
+            !field_text(call->body, "connected_account_id", &out->account_id, err) ||
+            !field_text(call->body, "version", &out->version, err) ||
+            !field_text(call->body, "text", &text, err) ||
+            !field_object(call->body, "arguments", &out->arguments, err)) {
+        return false;
+    }
+    out->user_id = out->user_id == NULL ? entity : out->user_id;
+    if (text != NULL && out->arguments != NULL) {
+        return api_error_set(
+                err, API_BAD_REQUEST, "Provide either text or arguments, but not both");
+    }
+    if (text != NULL) {
+        return api_error_set(err, API_NOT_IMPLEMENTED,
+                "The sandbox has no model that turns text into arguments; send arguments");
+    }
+    return true;
+}
+
+static MUST_CHECK bool tool_find(struct call *call, const struct execute_request *request,
+        const struct tool **out, struct error *err)
+{
+    const struct tool *tool = catalog_tool(call->sandbox->catalog, call->values[0]);
+    const char *version = request->version;
+    if (version == NULL) {
+        version = call->v31 ? CATALOG_VERSION : CATALOG_BASE_VERSION;
+    }
+    if (tool == NULL) {
+        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND, "Tool %s not found", call->values[0]);
+    }
+    if (!tool_has_version(tool, version)) {
+        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND,
+                "Tool %s not found in version %s of toolkit %s", tool->slug, version,
+                tool->toolkit->slug);
+    }
+    *out = tool;
+    return true;
+}
+
+/* ---- the account ---- */
+
+static bool account_missing(
+        const struct execute_request *request, const char *toolkit, struct error *err)
+{
+    if (request->account_id != NULL) {
+        return api_error_set(err, API_EXECUTE_ACCOUNT_NOT_FOUND,
+                "No connected account found with ID %s for user ID %s for toolkit %s",
+                request->account_id, request->user_id, toolkit);
+    }
+    return api_error_set(err, API_EXECUTE_ACCOUNT_NOT_FOUND,
+            "No connected account found for user ID %s for toolkit %s", request->user_id, toolkit);
+}
+
+/* The one named; else the newest ACTIVE one of the user, else the newest. */
+SUSPENDS static MUST_CHECK bool account_choose(struct call *call,
+        const struct execute_request *request, const char *toolkit, struct account *out,
+        struct error *err)
+{
+    const struct db_rows *rows;
+    bool named = request->account_id != NULL;
+    const char *sql =
+            named ? "SELECT " ACCOUNT_COLUMNS ACCOUNT_TABLES
+                    "WHERE a.id = $1 AND c.toolkit = $2 AND a.deleted = 0"
+                  : "SELECT " ACCOUNT_COLUMNS ACCOUNT_TABLES
+                    "WHERE a.user_id = $1 AND c.toolkit = $2 AND a.deleted = 0 AND a.shared = 0 "
+                    "ORDER BY a.status = 'ACTIVE' DESC, a.created_at DESC, a.seq DESC LIMIT 1";
+    if (!db_read(call->sandbox->db, call->memory, sql,
+                DB_PARAMS(
+                        DB_TEXT(named ? request->account_id : request->user_id), DB_TEXT(toolkit)),
+                &rows, err)) {
+        return false;
+    }
+    if (db_row_count(rows) == 0) {
+        return account_missing(request, toolkit, err);
+    }
+    *out = account_read(call, rows, 0);
+    return true;
+}
+
+static MUST_CHECK bool account_check(
+        const struct account *account, const char *user_id, struct error *err)
+{
+    if (strcmp(account->user_id, user_id) != 0) {
+        return api_error_set(err, API_EXECUTE_USER_MISMATCH,
+                "Connected account user ID does not match the provided user ID.");
+    }
+    if (strcmp(account->status, "EXPIRED") == 0) {
+        return api_error_set(
+                err, API_EXECUTE_EXPIRED, "Connected account %s is in EXPIRED state", account->id);
+    }
+    if (strcmp(account->status, "ACTIVE") != 0) {
+        return api_error_set(err, API_EXECUTE_NOT_ACTIVE,
+                "Connected account %s is in %s state, not ACTIVE", account->id, account->status);
+    }
+    if (account->auth_config.disabled) {
+        return api_error_set(err, API_EXECUTE_NOT_ACTIVE,
+                "The auth config of connected account %s is disabled", account->id);
+    }
+    return true;
+}
+
+SUSPENDS static MUST_CHECK bool account_find_for(struct call *call,
+        const struct execute_request *request, const char *toolkit, struct account *out,
+        struct error *err)
+{
+    if (request->user_id == NULL || request->user_id[0] == '\0') {
+        return api_error_set(err, API_EXECUTE_USER_REQUIRED,
+                request->account_id == NULL ? "User ID is required."
+                                            : "User ID is required with connected account.");
+    }
+    return account_choose(call, request, toolkit, out, err) &&
+           account_check(out, request->user_id, err);
+}
+
+/* ---- the tool ---- */
+
+static tool_emulator *emulator_of(const struct tool *tool)
+{
+    static const struct {
+        const char *toolkit;
+        const struct emulation *emulations;
+    } toolkits[] = {
+            {"gmail", gmail_emulations},
+            {"googlecalendar", googlecalendar_emulations},
+            {"slack", slack_emulations},
+            {"notion", notion_emulations},
+            {"github", github_emulations},
+    };
+    for (size_t i = 0; i < sizeof toolkits / sizeof toolkits[0]; i++) {
+        const struct emulation *emulation = toolkits[i].emulations;
+        if (strcmp(toolkits[i].toolkit, tool->toolkit->slug) != 0) {
+            continue;
+        }
+        for (; emulation->slug != NULL; emulation++) {
+            if (strcmp(emulation->slug, tool->slug) == 0) {
+                return emulation->run;
+            }
+        }
+    }
+    return NULL;
+}
+
+SUSPENDS static MUST_CHECK bool run(struct tool_call *tool, struct error *err)
+{
+    const char *problem = arguments_problem(tool->memory, tool->tool->input, tool->arguments);
+    if (problem != NULL) {
+        return tool_fail(tool, 400, "%s", problem);
+    }
+    tool_emulator *emulator = emulator_of(tool->tool);
+    if (emulator == NULL) {
+        return tool_fail(tool, 501, "The sandbox has no emulation of %s", tool->tool->slug);
+    }
+    return world_open(tool, err) && emulator(tool, err);
+}
+
+static void write_result(struct call *call, const struct tool_call *tool)
+{
+    struct json_writer *json = &call->json;
+    bool successful = tool->failure == NULL;
+    json_begin_object(json);
+    json_write_name(json, "data");
+    if (successful) {
+        json_write_raw(json, buffer_slice(&tool->out));
+    } else {
+        json_begin_object(json);
+        write_int_member(json, "status_code", tool->failure_status);
+        write_text_member(json, "message", tool->failure);
+        json_end_object(json);
+    }
+    write_text_member(json, "error", tool->failure);
+    write_bool_member(json, "successful", successful);
+    write_text_member(json, "session_info", NULL);
+    write_text_member(json, "log_id", sandbox_new_id(call->memory, "log_", 12));
+    json_end_object(json);
+}
+
+bool tool_execute(struct call *call, struct error *err)
+{
+    struct execute_request request = {0};
+    struct account account = {0};
+    struct tool_call tool = {.call = call, .memory = call->memory, .now_ms = call->now_ms};
+    if (!request_read(call, &request, err) || !tool_find(call, &request, &tool.tool, err) ||
+            !account_find_for(call, &request, tool.tool->toolkit->slug, &account, err)) {
+        return false;
+    }
+    assert(account.email != NULL); /* whatever makes an account ACTIVE says who it is */
+    tool.email = account.email;
+    tool.world =
+            world_id(call->memory, account.user_id, account.auth_config.toolkit, account.email);
+    tool.arguments = request.arguments;
+    buffer_init(&tool.out, call->memory, CALL_BYTES_MAX / 2);
+    json_writer_init(&tool.json, &tool.out);
+    json_begin_object(&tool.json);
+    if (!run(&tool, err)) {
+        return false;
+    }
+    if (tool.failure == NULL) {
+        json_end_object(&tool.json);
+    }
+    if (tool.out.overflow) {
+        return api_error_set(err, API_INTERNAL, "The answer of %s is too large", tool.tool->slug);
+    }
+    write_result(call, &tool);
+    return true;
+}

@@ -1,0 +1,288 @@
+#include "sandbox/routes.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <assert.h>
+
+static const struct route {
+    enum route_area area;
+    const char *method, *pattern; /* {} matches one segment */
+    route_handler *handler;
+} routes[] = {
+        {ROUTE_API, "GET", "/connected_accounts", account_list},
+        {ROUTE_API, "POST", "/connected_accounts", account_create},
+        {ROUTE_API, "POST", "/connected_accounts/link", account_link},
+        {ROUTE_API, "GET", "/connected_accounts/{}", account_get},
+        {ROUTE_API, "DELETE", "/connected_accounts/{}", account_delete},
+        {ROUTE_API, "PATCH", "/connected_accounts/{}/status", account_set_enabled},
+        {ROUTE_API, "POST", "/connected_accounts/{}/revoke", account_revoke},
+        {ROUTE_API, "POST", "/connected_accounts/{}/refresh", account_refresh},
+
+        {ROUTE_API, "POST", "/tools/execute/{}", tool_execute},
+        {ROUTE_API, "GET", "/tools", tool_list},
+        {ROUTE_API, "GET", "/tools/enum", tool_enum},
+        {ROUTE_API, "GET", "/tools/{}", tool_get},
+        {ROUTE_API, "GET", "/toolkits", toolkit_list},
+        {ROUTE_API, "GET", "/toolkits/{}", toolkit_get},
+
+        {ROUTE_API, "GET", "/auth_configs", auth_config_list},
+        {ROUTE_API, "POST", "/auth_configs", auth_config_create},
+        {ROUTE_API, "GET", "/auth_configs/{}", auth_config_get},
+        {ROUTE_API, "PATCH", "/auth_configs/{}/{}", auth_config_set_status},
+        {ROUTE_API, "DELETE", "/auth_configs/{}", auth_config_delete},
+
+        {ROUTE_API, "GET", "/mcp/servers", mcp_server_list},
+        {ROUTE_API, "POST", "/mcp/servers", mcp_server_create},
+        {ROUTE_API, "POST", "/mcp/servers/generate", mcp_server_generate},
+        {ROUTE_API, "GET", "/mcp/{}", mcp_server_get},
+        {ROUTE_API, "PATCH", "/mcp/{}", mcp_server_update},
+        {ROUTE_API, "DELETE", "/mcp/{}", mcp_server_delete},
+
+        {ROUTE_PAGE, "GET", "/", home_page},
+        {ROUTE_PAGE, "GET", "/link/{}", link_open},
+        {ROUTE_PAGE, "POST", "/link/{}", link_decide},
+
+        {ROUTE_CONTROL, "GET", "/_sandbox/clock", control_clock_get},
+        {ROUTE_CONTROL, "POST", "/_sandbox/clock", control_clock_advance},
+        {ROUTE_CONTROL, "POST", "/_sandbox/accounts/{}", control_account_set},
+        {ROUTE_CONTROL, "POST", "/_sandbox/reset", control_reset},
+        {ROUTE_CONTROL, "GET", "/_sandbox/requests", control_requests},
+        {ROUTE_CONTROL, "POST", "/_sandbox/faults", control_faults_add},
+        {ROUTE_CONTROL, "GET", "/_sandbox/faults", control_faults_list},
+        {ROUTE_CONTROL, "DELETE", "/_sandbox/faults", control_faults_clear},
+};
+
+/* ---- finding the route ---- */
+
+static enum route_area area_of(struct slice *path, bool *v31_out)
+{
+    *v31_out = slice_starts(*path, "/api/v3.1/");
+    if (*v31_out || slice_starts(*path, "/api/v3/")) {
+        *path = slice_skip(*path, strlen(*v31_out ? "/api/v3.1" : "/api/v3"));
+        return ROUTE_API;
+    }
+    return slice_starts(*path, "/_sandbox/") ? ROUTE_CONTROL : ROUTE_PAGE;
+}
+
+/* Fills call->values, decoded. */
+static bool pattern_matches(struct call *call, const char *pattern, struct slice path)
+{
+    struct slice wanted = slice_of(pattern);
+    size_t count = 0;
+    while (wanted.data != NULL && path.data != NULL) {
+        struct slice expected = slice_split(&wanted, '/'), segment = slice_split(&path, '/');
+        struct slice value;
+        if (!slice_is(expected, "{}")) {
+            if (!slice_equal(expected, segment)) {
+                return false;
+            }
+            continue;
+        }
+        if (segment.length == 0 || !http_url_decode(call->memory, segment, false, &value) ||
+                memchr(value.data, '\0', value.length) != NULL) {
+            return false;
+        }
+        assert(count < CALL_VALUES_MAX);
+        call->values[count++] = mem_strndup(call->memory, value.data, value.length);
+    }
+    return wanted.data == NULL && path.data == NULL;
+}
+
+static const struct route *find_route(struct call *call, enum route_area area, struct slice path)
+{
+    struct slice method = call->request->method;
+    if (slice_is(method, "HEAD")) {
+        method = SLICE("GET");
+    }
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (routes[i].area == area && slice_is(method, routes[i].method) &&
+                pattern_matches(call, routes[i].pattern, path)) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- before the handler ---- */
+
+static bool check_key(struct call *call, struct error *err)
+{
+    const struct http_request *request = call->request;
+    struct slice key = http_request_header(request, "x-api-key");
+    struct slice user_key = http_request_header(request, "x-user-api-key");
+    const char *wanted = call->sandbox->api_key;
+    if (key.data != NULL && user_key.data != NULL) {
+        return api_error_set(err, API_UNAUTHORIZED,
+                "Multiple authentication modes were provided. Provide exactly one authentication "
+                "mode per request. Provided: ApiKeyAuth via x-api-key, UserApiKeyAuth via "
+                "x-user-api-key.");
+    }
+    if (key.length == 0) {
+        return api_error_set(err, API_UNAUTHORIZED, "No API key provided in the x-api-key header");
+    }
+    if (wanted == NULL ? !slice_starts(key, "ak_") : !equal_constant_time(key, slice_of(wanted))) {
+        return api_error_set(err, API_UNAUTHORIZED, "Invalid API key: ak_****");
+    }
+    return true;
+}
+
+/* A page of another site must not drive the controls through the browser of whoever runs the sandbox. */
+static bool check_origin(struct call *call, struct error *err)
+{
+    struct slice origin = http_request_header(call->request, "origin");
+    if (origin.data != NULL && !slice_is(origin, call->sandbox->public_url)) {
+        return api_error_set(err, API_FORBIDDEN, "not from another site");
+    }
+    return true;
+}
+
+/* Counts the request in its minute and says so in the headers, as the service does. */
+static bool check_rate(struct call *call, struct error *err)
+{
+    struct sandbox *sandbox = call->sandbox;
+    int64_t window = call->now_ms / 60000;
+    if (window != sandbox->window) {
+        sandbox->window = window;
+        sandbox->window_requests = 0;
+    }
+    bool allowed = sandbox->window_requests < sandbox->rate_limit;
+    sandbox->window_requests += allowed ? 1 : 0;
+    call_add_header(call, "X-RateLimit", mem_printf(call->memory, "%d", sandbox->rate_limit));
+    call_add_header(call, "X-RateLimit-Remaining",
+            mem_printf(call->memory, "%d", sandbox->rate_limit - sandbox->window_requests));
+    call_add_header(call, "X-RateLimit-Window-Size", "60s");
+    if (allowed) {
+        return true;
+    }
+    int64_t left_ms = (window + 1) * 60000 - call->now_ms;
+    call_add_header(
+            call, "Retry-After", mem_printf(call->memory, "%d", (int)((left_ms + 999) / 1000)));
+    return api_error_set(err, API_TOO_MANY_REQUESTS,
+            "Rate limit exceeded. Limit: %d requests per 1 minutes", sandbox->rate_limit);
+}
+
+static bool parse_body(struct call *call, enum route_area area, struct error *err)
+{
+    struct slice text = slice_trim(call->request->body);
+    const struct json *body;
+    if (area == ROUTE_PAGE || text.length == 0) {
+        return true;
+    }
+    if (!json_parse(call->memory, text, &body, err)) {
+        return api_error_set(err, API_BAD_REQUEST, "The body is not JSON");
+    }
+    if (area == ROUTE_API && json_type(body) != JSON_OBJECT) {
+        return api_error_set(err, API_BAD_REQUEST, "The body is not a JSON object");
+    }
+    call->body = body;
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static void answer(struct call *call, enum route_area area, struct slice path)
+{
+    struct error err = {0};
+    const struct route *route = find_route(call, area, path);
+    bool good = area == ROUTE_CONTROL ? check_origin(call, &err)
+                : area == ROUTE_API   ? check_key(call, &err) && check_rate(call, &err)
+                                      : true;
+    if (good && route == NULL) {
+        good = api_error_set(&err, API_NOT_FOUND, "Cannot %.*s %.*s",
+                SLICE_ARG(call->request->method), SLICE_ARG(call->request->path));
+    }
+    good = good && parse_body(call, area, &err) && route->handler(call, &err);
+    if (good && call->out.overflow) {
+        good = api_error_set(&err, API_INTERNAL, "The answer is too large; ask for fewer items");
+    }
+    if (!good) {
+        if (api_error_row(&err)->status >= 500) {
+            log_warn("sandbox: %s %s: %s (%s)", route == NULL ? "" : route->method,
+                    route == NULL ? "" : route->pattern, err.message, err.detail);
+        }
+        call_answer_error(call, &err);
+    }
+}
+
+static void send_answer(struct call *call)
+{
+    call_add_header(call, "X-Request-Id", call->request_id);
+    struct http_reply reply = {.status = call->status,
+            .content_type = call->content_type,
+            .headers = call->headers,
+            .header_count = call->header_count,
+            .body = buffer_slice(&call->out)};
+    http_reply(call->request, &reply);
+}
+
+/* Turn the answer into the fault's. False: there is to be none. */
+static bool spoil_answer(struct call *call, const struct fault *fault)
+{
+    struct error err = {0};
+    switch (fault->kind) {
+    case FAULT_NONE:
+        return true;
+    case FAULT_RESET:
+        return false;
+    case FAULT_STATUS:
+        api_error_set(&err, fault->status == 429 ? API_TOO_MANY_REQUESTS : API_INTERNAL, "%s",
+                fault->status == 429 ? "Rate limit exceeded. Limit: 10000 requests per 1 minutes"
+                                     : "The sandbox was told to fail");
+        call_answer_error(call, &err);
+        call->status = fault->status;
+        break;
+    case FAULT_GARBAGE:
+        call->status = 200;
+        buffer_clear(&call->out);
+        buffer_add_text(&call->out, "\x01\x02{\"items\":[}}\xff\xfe no JSON at all");
+        break;
+    case FAULT_TRUNCATE:
+        call->out.length /= 2;
+        break;
+    case FAULT_HTML:
+        call->status = fault->status == 0 ? 502 : fault->status;
+        call->content_type = "text/html; charset=utf-8";
+        buffer_clear(&call->out);
+        buffer_printf(&call->out,
+                "<html><head><title>%d</title></head><body><h1>%d Bad Gateway</h1></body></html>\n",
+                call->status, call->status);
+        break;
+    }
+    if (fault->retry_after_s > 0) {
+        call_add_header(call, "Retry-After", mem_printf(call->memory, "%d", fault->retry_after_s));
+    }
+    return true;
+}
+
+void sandbox_handle(void *context, struct http_request *request)
+{
+    struct sandbox *sandbox = context;
+    struct call call;
+    call_init(&call, sandbox, request);
+    struct slice path = request->path;
+    enum route_area area = area_of(&path, &call.v31);
+    if (area == ROUTE_CONTROL) {
+        answer(&call, area, path);
+        send_answer(&call);
+        return;
+    }
+    int64_t began_ms = clock_monotonic_ms();
+    int64_t entry = journal_add(
+            sandbox->journal, call.now_ms, request->method, request->target, request->body);
+    struct fault fault = faults_match(sandbox->faults, request->method, request->path);
+    struct error err = {0};
+    if (fault.latency_ms > 0 && !fiber_sleep(fault.latency_ms, &err)) {
+        return; /* the client went away */
+    }
+    if (fault.kind == FAULT_NONE || fault.kind == FAULT_TRUNCATE || fault.after) {
+        answer(&call, area, path);
+    }
+    bool whole = spoil_answer(&call, &fault);
+    if (whole) {
+        send_answer(&call);
+    } else {
+        http_reset(request);
+    }
+    journal_note(sandbox->journal, entry, whole ? call.status : 0, clock_monotonic_ms() - began_ms);
+}

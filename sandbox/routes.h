@@ -1,0 +1,37 @@
+/* Which handler answers which request: the table is in routes.c, the handlers are by area in the files named here. */
+#pragma once
+
+#include "sandbox/call.h"
+
+enum route_area {
+    ROUTE_API,     /* under /api/v3.1 and /api/v3; wants the key */
+    ROUTE_PAGE,    /* for browsers */
+    ROUTE_CONTROL, /* of tests: no key, not in the journal, no faults */
+};
+
+/* False: err set. */
+typedef bool route_handler(struct call *call, struct error *err);
+
+/* auth_configs.c */
+route_handler auth_config_list, auth_config_get, auth_config_create, auth_config_set_status,
+        auth_config_delete;
+/* accounts.c */
+route_handler account_list, account_get;
+/* account_create.c */
+route_handler account_link, account_create;
+/* account_change.c */
+route_handler account_set_enabled, account_revoke, account_refresh, account_delete;
+/* mcp_servers.c */
+route_handler mcp_server_create, mcp_server_list, mcp_server_generate, mcp_server_get,
+        mcp_server_update, mcp_server_delete;
+/* tools.c */
+route_handler tool_list, tool_enum, tool_get, toolkit_list, toolkit_get;
+/* execute.c */
+route_handler tool_execute;
+/* link.c */
+route_handler link_open, link_decide;
+/* home.c */
+route_handler home_page;
+/* control.c */
+route_handler control_clock_get, control_clock_advance, control_account_set, control_reset,
+        control_requests, control_faults_add, control_faults_list, control_faults_clear;
