@@ -41,15 +41,15 @@ void call_add_header(struct call *call, const char *name, const char *value)
     call->headers[call->header_count++] = (struct http_header){slice_of(name), slice_of(value)};
 }
 
-void call_answer_error(struct call *call, const struct error *err)
+void call_answer_error(struct call *call, const struct error *err, int status)
 {
     const struct api_error_row *row = api_error_row(err);
-    call->status = row->status;
+    call->status = status == 0 ? row->status : status;
     buffer_init(&call->out, call->memory, CALL_BYTES_MAX);
     json_writer_init(&call->json, &call->out);
     struct json_writer *json = &call->json;
     json_begin_object(json);
-    if (row->status == 429) {
+    if (call->status == 429) {
         /* The service's limiter stands before its API: no `error` around the message. */
         json_write_name(json, "message");
         json_write_text(json, err->message);
@@ -61,11 +61,11 @@ void call_answer_error(struct call *call, const struct error *err)
     json_write_name(json, "message");
     json_write_text(json, err->message);
     json_write_name(json, "code");
-    json_write_int(json, row->number);
+    json_write_int(json, status == 0 ? row->number : 10000 + status);
     json_write_name(json, "slug");
     json_write_text(json, row->slug);
     json_write_name(json, "status");
-    json_write_int(json, row->status);
+    json_write_int(json, call->status);
     json_write_name(json, "request_id");
     json_write_text(json, call->request_id);
     json_write_name(json, "suggested_fix");

@@ -39,8 +39,8 @@ struct texts {
 void call_init(struct call *call, struct sandbox *sandbox, struct http_request *request);
 /* `name` is static, `value` lives as long as the call. */
 void call_add_header(struct call *call, const char *name, const char *value);
-/* Drop what was written and answer with the error, in the API's form. */
-void call_answer_error(struct call *call, const struct error *err);
+/* Drop what was written and answer with the error, in the API's form; `status` 0: the error's own. */
+void call_answer_error(struct call *call, const struct error *err, int status);
 
 /* ---- query ---- */
 

@@ -85,7 +85,7 @@ static void load_tools(struct catalog *catalog)
     }
 }
 
-struct catalog *catalog_new(void *owner)
+struct catalog *catalog_load(void *owner)
 {
     struct catalog *catalog = mem_new(owner, struct catalog);
     load_toolkits(catalog);

@@ -28,7 +28,7 @@ struct tool {
     struct tool *next;
 };
 
-struct catalog *catalog_new(void *owner);
+struct catalog *catalog_load(void *owner);
 /* The first of the chain. */
 const struct toolkit *catalog_toolkits(const struct catalog *catalog);
 const struct tool *catalog_tools(const struct catalog *catalog);

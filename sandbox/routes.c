@@ -197,11 +197,11 @@ static void answer(struct call *call, enum route_area area, struct slice path)
         good = api_error_set(&err, API_INTERNAL, "The answer is too large; ask for fewer items");
     }
     if (!good) {
-        if (api_error_row(&err)->status >= 500) {
+        if (err.detail[0] != '\0') { /* the database's, not an answer of the API */
             log_warn("sandbox: %s %s: %s (%s)", route == NULL ? "" : route->method,
                     route == NULL ? "" : route->pattern, err.message, err.detail);
         }
-        call_answer_error(call, &err);
+        call_answer_error(call, &err, 0);
     }
 }
 
@@ -229,8 +229,7 @@ static bool spoil_answer(struct call *call, const struct fault *fault)
         api_error_set(&err, fault->status == 429 ? API_TOO_MANY_REQUESTS : API_INTERNAL, "%s",
                 fault->status == 429 ? "Rate limit exceeded. Limit: 10000 requests per 1 minutes"
                                      : "The sandbox was told to fail");
-        call_answer_error(call, &err);
-        call->status = fault->status;
+        call_answer_error(call, &err, fault->status);
         break;
     case FAULT_GARBAGE:
         call->status = 200;

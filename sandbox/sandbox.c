@@ -188,7 +188,7 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
     sandbox->api_key = mem_strdup(sandbox, options->api_key);
     sandbox->rate_limit = options->rate_limit == 0 ? 1000000 : options->rate_limit;
     sandbox->page_policy = page_policy(sandbox);
-    sandbox->catalog = catalog_new(sandbox);
+    sandbox->catalog = catalog_load(sandbox);
     sandbox->faults = faults_new(sandbox);
     sandbox->journal = journal_new(sandbox);
     const char *database = options->database_url == NULL ? temporary_file_new(sandbox, err)

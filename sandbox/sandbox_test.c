@@ -124,7 +124,7 @@ END_TEST
 START_TEST(catalog_is_whole)
 {
     void *owner = mem_scope_new(NULL, __func__);
-    struct catalog *catalog = catalog_new(owner);
+    struct catalog *catalog = catalog_load(owner);
     int toolkits = 0, tools = 0;
     for (const struct toolkit *kit = catalog_toolkits(catalog); kit != NULL; kit = kit->next) {
         ck_assert(kit->tool_count > 0);
@@ -151,7 +151,7 @@ START_TEST(every_emulation_has_its_tool)
     static const struct emulation *const all[] = {gmail_emulations, googlecalendar_emulations,
             slack_emulations, notion_emulations, github_emulations};
     void *owner = mem_scope_new(NULL, __func__);
-    struct catalog *catalog = catalog_new(owner);
+    struct catalog *catalog = catalog_load(owner);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         for (const struct emulation *emulation = all[i]; emulation->slug != NULL; emulation++) {
             ck_assert_msg(catalog_tool(catalog, emulation->slug) != NULL, "%s", emulation->slug);
@@ -164,7 +164,7 @@ END_TEST
 START_TEST(versions)
 {
     void *owner = mem_scope_new(NULL, __func__);
-    struct catalog *catalog = catalog_new(owner);
+    struct catalog *catalog = catalog_load(owner);
     const struct tool *old = catalog_tool(catalog, "GMAIL_FETCH_EMAILS");
     const struct tool *newer = catalog_tool(catalog, "SLACK_SEND_MESSAGE");
     ck_assert(tool_has_version(old, NULL) && tool_has_version(old, "latest"));
@@ -208,7 +208,7 @@ START_TEST(arguments_row)
     void *owner = mem_scope_new(NULL, __func__);
     struct error err = {0};
     const struct json *given = NULL;
-    const struct tool *tool = catalog_tool(catalog_new(owner), "GITHUB_CREATE_AN_ISSUE");
+    const struct tool *tool = catalog_tool(catalog_load(owner), "GITHUB_CREATE_AN_ISSUE");
     ck_assert(arguments[_i].arguments == NULL ||
               json_parse(owner, slice_of(arguments[_i].arguments), &given, &err));
     ck_assert_pstr_eq(arguments_problem(owner, tool->input, given), arguments[_i].problem);

@@ -79,6 +79,8 @@ struct http_reply {
 };
 /* The body is copied, or written before this returns. Never suspends. */
 void http_reply(struct http_request *request, const struct http_reply *reply);
+/* Called instead of http_reply: the connection is reset (RST), as a crashed peer's would be. For emulators. */
+void http_reset(struct http_request *request);
 /* Called instead of http_reply: status 200 (of `reply`; its body goes first), chunked, and open until one side ends it.
  * The handler may return; the stream is good until `closed` is called, once, on the loop's stack. `closed` comes for
  * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), or a drain.

@@ -79,10 +79,9 @@ int verb_token(const struct verb_arguments *arguments)
     if (options.secret == NULL) {
         options.secret = verb_dev_secret(arguments->owner, false, &err);
     }
-    if (options.secret == NULL && err.code == ERROR_NONE) {
-        config_require(config, "JWT_SECRET", &err);
-    }
-    if (err.code != ERROR_NONE || !auth_new(arguments->owner, &options, &auth, &err)) {
+    if (err.code != ERROR_NONE ||
+            (options.secret == NULL && !config_require(config, "JWT_SECRET", &err)) ||
+            !auth_new(arguments->owner, &options, &auth, &err)) {
         return verb_failed(&err);
     }
     int64_t lifetime_s = (days == NULL ? 1 : strtol(days, NULL, 10)) * 24 * 3600;
