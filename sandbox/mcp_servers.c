@@ -172,7 +172,7 @@ SUSPENDS static MUST_CHECK bool add_toolkits(
     return true;
 }
 
-/* ---- POST /mcp/servers ---- */
+/* ---- POST /mcp/servers, POST /mcp/servers/custom ---- */
 
 static MUST_CHECK bool insert(struct call *call, const struct mcp_server *server, struct error *err)
 {
@@ -188,24 +188,49 @@ static MUST_CHECK bool insert(struct call *call, const struct mcp_server *server
     return db_write(call->sandbox->db, memory, &statement, 1, NULL, err);
 }
 
-bool mcp_server_create(struct call *call, struct error *err)
+/* What both ways of creating have. `toolkits` is the member that names toolkits without an auth config. */
+SUSPENDS static MUST_CHECK bool create(struct call *call, const char *toolkits,
+        const char *older_tools, struct mcp_server *out, struct error *err)
 {
     char uuid[UUID_TEXT_SIZE];
     struct mcp_server server = {.id = mem_strdup(call->memory, uuid_v4(uuid)),
             .created_at = call->now_ms,
             .updated_at = call->now_ms,
             .managed = json_bool(json_get(call->body, "managed_auth_via_composio"), false)};
-    if (json_type(json_get(call->body, "auth_config_ids")) != JSON_ARRAY) {
-        return api_error_set(err, API_MCP_INVALID, "auth_config_ids: required");
-    }
+    const char *tools =
+            json_get(call->body, "allowed_tools") == NULL ? older_tools : "allowed_tools";
     if (!field_required(call->body, "name", &server.name, err) || !check_name(server.name, err) ||
             !field_list(
                     call->memory, call->body, "auth_config_ids", &server.auth_config_ids, err) ||
-            !field_list(call->memory, call->body, "no_auth_apps", &server.toolkits, err) ||
-            !field_list(call->memory, call->body, "allowed_tools", &server.allowed_tools, err) ||
+            !field_list(call->memory, call->body, toolkits, &server.toolkits, err) ||
+            !field_list(call->memory, call->body, tools, &server.allowed_tools, err) ||
             !check_tools(call, &server.allowed_tools, err) ||
             !add_toolkits(call, &server.auth_config_ids, &server.toolkits, err) ||
             !insert(call, &server, err)) {
+        return false;
+    }
+    *out = server;
+    return true;
+}
+
+bool mcp_server_create(struct call *call, struct error *err)
+{
+    struct mcp_server server;
+    if (json_type(json_get(call->body, "auth_config_ids")) != JSON_ARRAY) {
+        return api_error_set(err, API_MCP_INVALID, "auth_config_ids: required");
+    }
+    if (!create(call, "no_auth_apps", "allowed_tools", &server, err)) {
+        return false;
+    }
+    call->status = 201;
+    mcp_server_write(call, &server, false);
+    return true;
+}
+
+bool mcp_server_create_custom(struct call *call, struct error *err)
+{
+    struct mcp_server server;
+    if (!create(call, "toolkits", "custom_tools", &server, err)) {
         return false;
     }
     call->status = 201;

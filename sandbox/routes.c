@@ -34,6 +34,7 @@ static const struct route {
 
         {ROUTE_API, "GET", "/mcp/servers", mcp_server_list},
         {ROUTE_API, "POST", "/mcp/servers", mcp_server_create},
+        {ROUTE_API, "POST", "/mcp/servers/custom", mcp_server_create_custom},
         {ROUTE_API, "POST", "/mcp/servers/generate", mcp_server_generate},
         {ROUTE_API, "GET", "/mcp/{}", mcp_server_get},
         {ROUTE_API, "PATCH", "/mcp/{}", mcp_server_update},
