@@ -1,30 +1,53 @@
 #include "trpc/trpc_internal.h"
 
-void trpc_write_error(struct json_writer *writer, const struct trpc_failure *failure,
-        const char *path, const char *request_id, bool superjson)
+#define ERROR_TEXT_BYTES (64 * 1024)
+
+bool trpc_fail(void *owner, struct trpc_failure *failure, enum error_code code, const char *reason,
+        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    failure->message = slice_of(mem_vprintf(owner, format, arguments));
+    va_end(arguments);
+    return error_set(&failure->err, code, reason, "%s", failure->message.data);
+}
+
+static void write_message(struct json_writer *writer, const struct trpc_failure *failure)
+{
+    json_write_name(writer, "message");
+    if (failure->err.code == ERROR_INTERNAL_SERVER_ERROR) {
+        /* Nobody wrote the message with the caller in mind: it may tell of the inside. */
+        json_write_text(writer,
+                "Something went wrong on the server. Try again, and if it stays, report the "
+                "request id.");
+    } else if (failure->message.data != NULL) {
+        json_write_string(writer, failure->message);
+    } else {
+        /* As the reference server has it of an error without a message. */
+        json_write_text(writer, *failure->err.message != '\0' ? failure->err.message
+                                                              : error_name(failure->err.code));
+    }
+}
+
+/* The reference server's members in its order, then ours. */
+static void write_data(struct json_writer *writer, const struct trpc_failure *failure,
+        struct slice path, const char *request_id)
 {
     const struct error *err = &failure->err;
-    json_begin_object(writer);
-    json_write_name(writer, "error");
-    if (superjson) {
-        json_begin_object(writer);
-        json_write_name(writer, "json");
-    }
-    json_begin_object(writer);
-    json_write_name(writer, "message");
-    json_write_string(
-            writer, failure->message.data != NULL ? failure->message : slice_of(err->message));
-    json_write_name(writer, "code");
-    json_write_int(writer, error_rpc_code(err->code));
-    json_write_name(writer, "data");
     json_begin_object(writer);
     json_write_name(writer, "code");
     json_write_text(writer, error_name(err->code));
     json_write_name(writer, "httpStatus");
     json_write_int(writer, error_http_status(err->code));
-    if (path != NULL) {
+    if (path.data != NULL) {
         json_write_name(writer, "path");
-        json_write_text(writer, path);
+        json_write_string(writer, path);
+    }
+    json_write_name(writer, "zodError");
+    if (failure->zod_error.data != NULL) {
+        json_write_raw(writer, failure->zod_error);
+    } else {
+        json_write_null(writer);
     }
     if (err->reason != NULL) {
         json_write_name(writer, "reason");
@@ -38,23 +61,23 @@ void trpc_write_error(struct json_writer *writer, const struct trpc_failure *fai
         json_write_name(writer, "retryAfter");
         json_write_int(writer, err->retry_after_s);
     }
-    json_write_name(writer, "zodError");
-    if (failure->field_errors.data != NULL) {
-        json_begin_object(writer);
-        json_write_name(writer, "formErrors");
-        json_write_raw(writer, failure->form_errors);
-        json_write_name(writer, "fieldErrors");
-        json_write_raw(writer, failure->field_errors);
-        json_end_object(writer);
-    } else {
-        json_write_null(writer);
-    }
     json_end_object(writer);
-    json_end_object(writer);
-    if (superjson) {
-        json_end_object(writer);
-    }
-    json_end_object(writer);
+}
+
+void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, struct slice path,
+        const char *request_id, bool superjson)
+{
+    struct json_writer writer;
+    buffer_add_text(out, superjson ? "{\"error\":{\"json\":" : "{\"error\":");
+    json_writer_init(&writer, out);
+    json_begin_object(&writer);
+    write_message(&writer, failure);
+    json_write_name(&writer, "code");
+    json_write_int(&writer, error_rpc_code(failure->err.code));
+    json_write_name(&writer, "data");
+    write_data(&writer, failure, path, request_id);
+    json_end_object(&writer);
+    buffer_add_text(out, superjson ? "}}" : "}");
 }
 
 struct slice trpc_error_text(void *owner, const struct error *err, const char *path,
@@ -62,9 +85,7 @@ struct slice trpc_error_text(void *owner, const struct error *err, const char *p
 {
     struct trpc_failure failure = {.err = *err};
     struct buffer text;
-    struct json_writer writer;
-    buffer_init(&text, owner, 8192);
-    json_writer_init(&writer, &text);
-    trpc_write_error(&writer, &failure, path, request_id, superjson);
+    buffer_init(&text, owner, ERROR_TEXT_BYTES);
+    trpc_write_error(&text, &failure, slice_of(path), request_id, superjson);
     return buffer_slice(&text);
 }

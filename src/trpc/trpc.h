@@ -10,12 +10,26 @@
 
 enum trpc_type { TRPC_QUERY, TRPC_MUTATION };
 
+enum trpc_value {
+    TRPC_STRING, /* Unicode without NUL: so that trpc_input_text() gives all of it */
+    TRPC_ANY,    /* whatever JSON there is, null too; never missed */
+    TRPC_INT,    /* whole, within ±(2^53 - 1): so that json_int() never fails */
+    TRPC_BOOL,
+    TRPC_OBJECT, /* of any members */
+    TRPC_ENUM,   /* one of the strings `choices` */
+};
+
 /* A member of a procedure's input object. Members not named here are dropped, as zod does. */
 struct trpc_field {
     const char *name; /* NULL ends the list */
-    enum { TRPC_STRING, TRPC_ANY } type;
-    bool optional;
-    size_t min, max; /* of a string, in UTF-16 code units as JavaScript counts; max 0: no limit */
+    enum trpc_value type;
+    bool optional; /* may be left out, not null */
+    /* Of a string: its length in UTF-16 code units, as JavaScript counts; max 0: no limit. Of an integer: its value;
+     * both 0: no limits. */
+    int64_t min, max;
+    const char *const *choices; /* of an enum: NULL ends the list */
+    /* Asked about a value of the right type: NULL, or what is wrong with it, in static storage. */
+    const char *(*check)(const struct json *value);
 };
 
 /* One call of a request, while its handler runs. */
@@ -23,26 +37,28 @@ struct trpc_call {
     void *context;                /* trpc_options.context */
     struct http_request *request; /* its memory is the call's too */
     const char *user;             /* trpc_options.authenticate's */
-    const struct json *
-            input; /* an object whose members fit the fields; NULL for a procedure without fields */
-    struct json_writer *output; /* the handler writes one value */
+    /* An object whose members fit the fields. NULL: the procedure has no fields, or only optional ones and
+     * nothing was sent. */
+    const struct json *input;
+    struct json_writer *output; /* the handler writes one value, or none: undefined */
     struct trpc_marks *marks;   /* the module's: what trpc_write_time() remembers */
 };
 
-/* True: one value was written to call->output. False: err is sent instead, whatever was written is dropped. */
+/* In the request's fiber, after every check; may suspend. True: what was written to call->output is sent. False: err is
+ * sent instead, whatever was written is dropped. */
 typedef bool trpc_handler(struct trpc_call *call, struct error *err);
 
 struct trpc_procedure {
     const char *path; /* "integrations.list" */
     enum trpc_type type;
     bool is_public;                  /* no authentication */
-    const struct trpc_field *fields; /* NULL: takes no input */
+    const struct trpc_field *fields; /* NULL: takes no input, never looks at what was sent */
     trpc_handler *handler;
 };
 
 /* Write a wall-clock time, negative: null. With superjson the client gets a Date: `path` (a format) says where the time
- * stands in the handler's value, member names and indexes joined by dots, "%zu.connection.connectedAt"; "" is the value
- * itself. */
+ * stands in the handler's value, member names and indexes joined by dots, "%zu.connection.connectedAt"; an empty path
+ * is the value itself. The names have no dot, quote or backslash in them; a path has up to 255 bytes. */
 void trpc_write_time(struct trpc_call *call, int64_t ms, const char *path, ...) PRINTF_LIKE(3, 4);
 
 /* A string member of the checked input; NULL when it was left out. */
@@ -52,11 +68,12 @@ struct trpc_options {
     void *context;
     const struct trpc_procedure *procedures; /* outlive the server; as do all pointers here */
     size_t procedure_count;
-    int max_batch;
-    /* Once a request, when a call that is not public needs it. */
+    int max_batch; /* calls in a request; 0: 20 */
+    /* Once a request, when a call that is not public needs it; may suspend. */
     bool (*authenticate)(
             void *context, struct http_request *request, const char **user_out, struct error *err);
-    /* Each error that is about to be sent. */
+    /* Each error that is about to be sent, with its detail. `path` is the call's, decoded; NULL when the whole request
+     * failed. */
     void (*failed)(void *context, const struct http_request *request, const char *path,
             const struct error *err);
 };
@@ -75,6 +92,9 @@ struct trpc_request {
     const struct http_header *headers;
     size_t header_count;
 };
+/* Answer it with http_reply(). The calls of a batch run one after the other. OPTIONS is for the caller to answer
+ * before. An error goes out with its code, message, reason and retry_after_s; but the message of an
+ * INTERNAL_SERVER_ERROR was written for the log, and another is sent. */
 SUSPENDS void trpc_serve(const struct trpc_options *options, const struct trpc_request *request);
 
 /* The text of one error object, for what is refused outside of trpc_serve(). `path` may be NULL. */

@@ -3,30 +3,68 @@
 
 #include "trpc/trpc.h"
 
-/* The superjson marks of one call's output: `"path":["Date"],…`, each path behind `prefix`. */
-struct trpc_marks {
-    struct buffer text;
-    struct slice prefix;
-    bool wanted; /* the mount is superjson's */
-};
-
-/* A failure of one call. */
+/* Of one call, or of a request as a whole. */
 struct trpc_failure {
     struct error err;
-    struct slice message;      /* instead of err.message: zod's issues are longer; data NULL: not */
-    struct slice field_errors; /* JSON object of zod's flattened issues; data NULL: null */
-    struct slice form_errors;  /* JSON array, with it */
+    struct slice message;   /* instead of err.message, for which it is too long; data NULL: not */
+    struct slice zod_error; /* JSON object of zod's flattened issues; data NULL: null */
+};
+/* Fail with a message that quotes the client, at any length. False. */
+bool trpc_fail(void *owner, struct trpc_failure *failure, enum error_code code, const char *reason,
+        const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* ---- request.c: what is asked for ---- */
+
+struct trpc_item {
+    struct slice name;                      /* percent-decoded; data not NULL */
+    const struct trpc_procedure *procedure; /* NULL: no such */
 };
 
-/* envelope.c: {"error":{…}}, the error inside wrapped for superjson. */
-void trpc_write_error(struct json_writer *writer, const struct trpc_failure *failure,
-        const char *path, const char *request_id, bool superjson);
+struct trpc_batch {
+    struct trpc_item *items; /* one when it is no batch */
+    size_t count;
+    bool is_batch, is_jsonl, is_get;
+};
 
-/* input.c */
+/* The checks of the request as a whole. */
+MUST_CHECK bool trpc_read_request(const struct trpc_options *options,
+        const struct trpc_request *request, struct trpc_batch *batch_out,
+        struct trpc_failure *failure);
+/* A query parameter, decoded; data NULL: absent. False: a bad escape. */
+MUST_CHECK bool trpc_query_parameter(
+        const struct http_request *request, const char *name, struct slice *value_out);
 
-/* The value that a client sent, out of its superjson wrapping. `*value_out` NULL: undefined. */
-MUST_CHECK bool trpc_unwrap_input(
+/* ---- superjson.c: https://github.com/flightcontrolhq/superjson ---- */
+
+/* What a client sent, out of its wrapping. `*value_out` NULL: undefined. */
+MUST_CHECK bool trpc_superjson_unwrap(
         void *owner, const struct json *wrapped, const struct json **value_out, struct error *err);
-/* Check it against the fields; all issues are reported, as zod 4 words them. */
+
+/* The Dates of one value: members of `meta.values`, `"0.at":["Date"],…`. */
+struct trpc_marks {
+    struct buffer text;
+    const char *prefix; /* where the handlers' value stands in what is wrapped; "": it is that */
+    bool wanted;
+    bool root; /* the value itself is a Date */
+};
+void trpc_marks_init(struct trpc_marks *marks, void *owner, bool superjson, const char *prefix);
+/* `,"meta":{…}` behind the wrapped value; nothing when there is nothing to say. */
+void trpc_marks_write(const struct trpc_marks *marks, struct buffer *out);
+
+/* ---- input.c ---- */
+
+/* Check an input against the fields. All issues are reported, in the words of zod 4. */
 MUST_CHECK bool trpc_check_input(void *owner, const struct trpc_field *fields,
         const struct json *input, struct trpc_failure *failure);
+
+/* ---- envelope.c ---- */
+
+/* {"error":{…}}, the error inside wrapped for superjson. `path` data NULL: none. */
+void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, struct slice path,
+        const char *request_id, bool superjson);
+
+/* ---- serve.c ---- */
+
+/* All of trpc_serve() but the sending; the reply belongs to the request. */
+SUSPENDS void trpc_answer(const struct trpc_options *options, const struct trpc_request *request,
+        struct http_reply *reply_out);
