@@ -25,7 +25,7 @@ static const char style[] =
         "button.go{background:var(--go);border-color:var(--go);color:var(--go-ink)}"
         ":focus-visible{outline:3px solid var(--go);outline-offset:2px}"
         ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}"
-        "th,td{text-align:left;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line);"
+        "caption,th,td{text-align:left;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line);"
         "vertical-align:top}"
         "@media(max-width:40rem){main{margin:0;border:0;border-radius:0;padding:1rem}}";
 
