@@ -1,20 +1,28 @@
 # Tenon: every target does its own set-up and can be run first. CONTRIBUTING.md says more.
 BUILD ?= build
 
-.PHONY: run build test clean
+.PHONY: run build test test-fresh bench clean
 
 run: build
-	$(BUILD)/tenon dev
+	@exec $(BUILD)/tenon dev
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:
 	@scripts/setup build
-	@meson setup $(BUILD) -Dwarning_level=3 >/dev/null
+	@echo 'building Tenon in $(BUILD)/ (the first time takes a minute)'
+	@meson setup $(BUILD) >$(BUILD).log || { cat $(BUILD).log; exit 1; }
+	@rm $(BUILD).log
 
 test:
 	@scripts/test
+
+test-fresh:
+	@scripts/test-fresh
+
+bench: build
+	@bench/run
 
 clean:
 	rm -rf build build-*
