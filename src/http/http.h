@@ -83,7 +83,8 @@ void http_reply(struct http_request *request, const struct http_reply *reply);
 void http_reset(struct http_request *request);
 /* Called instead of http_reply: status 200 (of `reply`; its body goes first), chunked, and open until one side ends it.
  * The handler may return; the stream is good until `closed` is called, once, on the loop's stack. `closed` comes for
- * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), or a drain.
+ * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), or a drain. It may come
+ * from within http_stream_write() and http_stream_end().
  * `heartbeat` is static. */
 struct http_stream *http_stream_begin(struct http_request *request, const struct http_reply *reply,
         const char *heartbeat, void (*closed)(void *argument), void *argument);
