@@ -158,7 +158,7 @@ static bool run_call(
                     !call_input(serving, index, procedure->fields, &call->input, failure))) {
         return false;
     }
-    call->user = serving->user;
+    call->user = procedure->is_public ? NULL : serving->user;
     if (!procedure->handler(call, &failure->err)) {
         return false;
     }

@@ -36,7 +36,7 @@ struct trpc_field {
 struct trpc_call {
     void *context;                /* trpc_options.context */
     struct http_request *request; /* its memory is the call's too */
-    const char *user;             /* trpc_options.authenticate's */
+    const char *user;             /* trpc_options.authenticate's; NULL in public procedures */
     /* An object whose members fit the fields. NULL: the procedure has no fields, or only optional ones and
      * nothing was sent. */
     const struct json *input;
