@@ -1,10 +1,13 @@
-/* Reads run on the loop, each in a snapshot of its own. Writes go to one thread, which is handed all that wait and puts
+/* Reads run on the loop. Those of one round of fibers share a snapshot, since taking one costs half as much as reading a
+ * row; none lasts while anybody waits, and no fiber of the round can have learnt of a later commit. Writes go to one thread, which is handed all that wait and puts
  * them into one transaction: the disk is waited for once. Each has a savepoint, so that one that fails takes nothing
  * of the others' with it. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "db/sqlite_internal.h"
 
 #include <assert.h>
+#include <pthread.h>
 
 /* Beyond this many, writes are refused at once: they would wait longer than anybody. */
 #define WRITES_WAITING_MAX 8192
@@ -13,6 +16,7 @@ struct sqlite_db {
     struct db db;
     struct sqlite_store *store;
     struct sqlite_connection *reader;
+    struct loop_call end_snapshot;
 };
 
 /* On the stack of the fiber that waits for it. */
@@ -170,6 +174,26 @@ static bool sqlite_run_script(
     return ok;
 }
 
+static void end_snapshot(void *argument)
+{
+    struct sqlite_connection *reader = argument;
+    struct error err = {0};
+    /* An error may have ended it already. */
+    if (sqlite_connection_in_transaction(reader) && !run(reader, "COMMIT", &err)) {
+        log_error("a snapshot did not end: %s %s", err.message, err.detail);
+    }
+}
+
+/* Share this round's snapshot, or begin it. Where that fails, the statement that follows takes its own. */
+static void share_snapshot(struct sqlite_db *db)
+{
+    struct error err = {0};
+    if (!sqlite_connection_in_transaction(db->reader) && run(db->reader, "BEGIN", &err)) {
+        db->end_snapshot = (struct loop_call){.function = end_snapshot, .argument = db->reader};
+        loop_call_after_fibers(db->db.loop, &db->end_snapshot);
+    }
+}
+
 static bool sqlite_read(struct db *db, void *owner, const char *sql, struct db_params params,
         const struct db_rows **rows_out, struct error *err)
 {
@@ -177,6 +201,7 @@ static bool sqlite_read(struct db *db, void *owner, const char *sql, struct db_p
     struct db_statement statement = {sql, params};
     struct error failure = {0};
     int64_t until = INT64_MAX;
+    share_snapshot((struct sqlite_db *)db);
     while (!sqlite_connection_run(reader, owner, &statement, rows_out, &failure)) {
         if (!sqlite_connection_was_busy(reader) || clock_monotonic_ms() >= until) {
             *err = failure;
@@ -200,9 +225,17 @@ static int store_end(struct sqlite_store *store)
     return 0;
 }
 
+/* SQLite counts every allocation under a lock of the whole process unless told not to. */
+static void configure_once(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static bool sqlite_store_open(
         void *owner, const char *url, struct db_store **store_out, struct error *err)
 {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, configure_once);
     struct sqlite_store *store = mem_new(owner, struct sqlite_store);
     store->store.driver = &db_driver_sqlite;
     const char *path = NULL;
@@ -220,6 +253,12 @@ static bool sqlite_store_open(
     return true;
 }
 
+static int db_end(struct sqlite_db *db)
+{
+    loop_cancel_after_fibers(db->db.loop, &db->end_snapshot);
+    return 0;
+}
+
 static bool sqlite_open(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
         struct error *err)
 {
@@ -230,6 +269,7 @@ static bool sqlite_open(void *owner, struct db_store *store, struct loop *loop, 
         mem_free(db);
         return false;
     }
+    mem_on_free(db, db_end);
     *db_out = &db->db;
     return true;
 }

@@ -4,7 +4,15 @@
 
 #include <assert.h>
 
-/* Compilers see libev's union-like watcher casts as aliasing trouble; its macros are used in two places only. */
+static void run_list(struct loop_call *call)
+{
+    while (call != NULL) {
+        struct loop_call *next = call->next; /* the callee may reuse the call */
+        call->function(call->argument);
+        call = next;
+    }
+}
+
 static void run_calls(struct ev_loop *ev, ev_async *watcher, int events)
 {
     (void)events;
@@ -15,11 +23,7 @@ static void run_calls(struct ev_loop *ev, ev_async *watcher, int events)
     loop->first_call = NULL;
     loop->last_call = &loop->first_call;
     pthread_mutex_unlock(&loop->calls_mutex);
-    while (call != NULL) {
-        struct loop_call *next = call->next; /* the callee may reuse the call */
-        call->function(call->argument);
-        call = next;
-    }
+    run_list(call);
 }
 
 static int loop_end(struct loop *loop)
@@ -57,6 +61,9 @@ void loop_run(struct loop *loop)
     loop->stopping = false;
     while (!loop->stopping) {
         fiber_run_ready(loop);
+        struct loop_call *after = loop->after_fibers;
+        loop->after_fibers = NULL;
+        run_list(after);
         if (loop->stopping) {
             break;
         }
@@ -77,4 +84,20 @@ void loop_call(struct loop *loop, struct loop_call *call)
     loop->last_call = &call->next;
     pthread_mutex_unlock(&loop->calls_mutex);
     ev_async_send(loop->ev, &loop->called);
+}
+
+void loop_call_after_fibers(struct loop *loop, struct loop_call *call)
+{
+    call->next = loop->after_fibers;
+    loop->after_fibers = call;
+}
+
+void loop_cancel_after_fibers(struct loop *loop, struct loop_call *call)
+{
+    for (struct loop_call **at = &loop->after_fibers; *at != NULL; at = &(*at)->next) {
+        if (*at == call) {
+            *at = call->next;
+            return;
+        }
+    }
 }

@@ -27,3 +27,8 @@ struct loop_call {
     void *argument;
 };
 void loop_call(struct loop *loop, struct loop_call *call);
+/* From the loop's own thread: run `call` once the fibers that are ready now have run, before the loop waits for events.
+ * What they share until then (a snapshot, say) nobody has to wait for. */
+void loop_call_after_fibers(struct loop *loop, struct loop_call *call);
+/* Take such a call back, if it has not run. */
+void loop_cancel_after_fibers(struct loop *loop, struct loop_call *call);

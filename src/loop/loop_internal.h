@@ -17,6 +17,7 @@ struct loop {
     ev_async called;
     pthread_mutex_t calls_mutex; /* of the list below */
     struct loop_call *first_call, **last_call;
+    struct loop_call *after_fibers;
 };
 
 /* Run every fiber that was ready when called. On the loop's own stack. */
