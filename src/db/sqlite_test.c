@@ -291,6 +291,29 @@ START_TEST(statements_follow_a_changed_schema)
 }
 END_TEST
 
+static void shares_snapshots(struct scene *scene)
+{
+    struct db *db = scene->db;
+    write_ok(db, create_sql, DB_NO_PARAMS);
+    sqlite3 *stranger = stranger_open(scene);
+    ck_assert_int_eq(read_int(db, count_sql), 0);
+    ck_assert_int_eq(
+            sqlite3_exec(stranger, "INSERT INTO item VALUES (5, 'stranger')", NULL, NULL, NULL),
+            SQLITE_OK);
+    ck_assert_int_eq(read_int(db, count_sql), 0); /* the same round, the same snapshot */
+    fiber_yield();
+    ck_assert_int_eq(read_int(db, count_sql), 1);
+    write_ok(db, insert_sql, DB_PARAMS(DB_INT(1), DB_TEXT("a")));
+    ck_assert_int_eq(read_int(db, count_sql), 2); /* having waited for a write, it is seen */
+    sqlite3_close(stranger);
+}
+
+START_TEST(reads_of_one_round_share_a_snapshot)
+{
+    in_database(shares_snapshots);
+}
+END_TEST
+
 static void set_writer_patience(struct scene *scene, int ms)
 {
     sqlite3_busy_timeout(((struct sqlite_store *)scene->store)->writer->handle, ms);
@@ -448,6 +471,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, connections_are_set_up);
     TEST_ADD(suite, what_was_acknowledged_survives_a_kill);
     TEST_ADD(suite, statements_follow_a_changed_schema);
+    TEST_ADD(suite, reads_of_one_round_share_a_snapshot);
     TEST_ADD(suite, a_write_waits_for_a_lock_only_so_long);
     TEST_ADD(suite, a_read_waits_for_a_lock_without_the_loop);
     TEST_ADD(suite, a_full_disk_fails_writes_and_nothing_else);

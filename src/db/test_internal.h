@@ -113,4 +113,7 @@ static inline void stranger_run(sqlite3 *handle, const char *sql)
 {
     ck_assert_msg(sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
             sqlite3_errmsg(handle));
+    if (fiber_self() != NULL) {
+        fiber_yield(); /* the next round's snapshot sees it */
+    }
 }

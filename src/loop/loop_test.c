@@ -226,6 +226,34 @@ START_TEST(a_worker_takes_waiting_work_together)
 }
 END_TEST
 
+static void count_up(void *argument)
+{
+    ++*(int *)argument;
+}
+
+static void calls_after_fibers(void *argument)
+{
+    int *count = argument;
+    struct loop_call calls[3];
+    for (int i = 0; i < 3; i++) {
+        calls[i] = (struct loop_call){.function = count_up, .argument = count};
+        loop_call_after_fibers(fiber_loop(), &calls[i]);
+    }
+    loop_cancel_after_fibers(fiber_loop(), &calls[1]);
+    ck_assert_int_eq(*count, 0);
+    fiber_yield();
+    ck_assert_int_eq(*count, 2);
+    loop_cancel_after_fibers(fiber_loop(), &calls[0]); /* has run: nothing to do */
+}
+
+START_TEST(calls_run_after_the_fibers_of_a_round)
+{
+    int count = 0;
+    test_in_fiber(calls_after_fibers, &count);
+    ck_assert_int_eq(count, 2);
+}
+END_TEST
+
 struct calls {
     struct loop *loop;
     struct loop_call calls[100];
@@ -291,6 +319,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, a_mutex_is_fair_and_holds_across_waits);
     TEST_ADD(suite, thousands_of_fibers_share_and_reuse_stacks);
     TEST_ADD(suite, a_worker_takes_waiting_work_together);
+    TEST_ADD(suite, calls_run_after_the_fibers_of_a_round);
     TEST_ADD(suite, calls_from_another_thread_all_arrive);
 #if !WITH_ASAN
     TCase *guard = tcase_create("an_overflow_hits_the_guard_page");
