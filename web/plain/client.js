@@ -1,46 +1,65 @@
-/* The few lines of tRPC that these pages need: plain JSON, one call a request. */
-const SESSION = 'tenon-token';
+/* The few lines of tRPC that these pages need (plain JSON, one call a request), and the token they are made with. */
+const TOKEN = 'tenon-token';
+const TOKEN_REFUSED = ['TOKEN_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED'];
 
 export class CallError extends Error {
   constructor(message, data) {
     super(message);
     this.reason = data?.reason;
+    this.signedOut = TOKEN_REFUSED.includes(this.reason);
   }
 }
 
-/** In development the server signs the visitor in; elsewhere the token is asked for once a tab. */
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+export const keepToken = (token) => sessionStorage.setItem(TOKEN, token);
+
+/** In development the server signs the visitor in: returns the user. Elsewhere, null: a token must be pasted. */
 export async function signIn() {
-  const reply = await fetch('/dev/session');
-  if (reply.ok) {
-    const session = await reply.json();
-    sessionStorage.setItem(SESSION, session.token);
-    return session.user;
+  try {
+    const reply = await fetch('/dev/session');
+    if (!reply.ok) return null;
+    const { token, user } = await reply.json();
+    keepToken(token);
+    return user;
+  } catch {
+    return null; // the first call says that the server cannot be reached
   }
-  return null;
 }
 
-export const hasToken = () => sessionStorage.getItem(SESSION) !== null;
-export const keepToken = (token) => sessionStorage.setItem(SESSION, token);
-export const forgetToken = () => sessionStorage.removeItem(SESSION);
-
-async function call(procedure, init, query = '') {
-  const headers = { authorization: `Bearer ${sessionStorage.getItem(SESSION) ?? ''}` };
+async function send(path, init) {
+  const headers = { authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ''}` };
   if (init.body !== undefined) headers['content-type'] = 'application/json';
   let reply;
   try {
-    reply = await fetch(`/trpc/integrations.${procedure}${query}`, { ...init, headers });
+    reply = await fetch(path, { ...init, headers });
   } catch {
-    throw new CallError('The server cannot be reached. Check that it runs, then try again.', {});
+    throw new CallError('The server cannot be reached. Check that it runs, then try again.');
   }
-  const answer = await reply.json();
+  let answer;
+  try {
+    answer = await reply.json();
+  } catch {
+    throw new CallError(`The server's answer cannot be read (HTTP ${reply.status}). Try again.`);
+  }
   if (answer.error) throw new CallError(answer.error.message, answer.error.data);
   return answer.result.data;
 }
 
-export const ask = (procedure, input) =>
-  call(procedure, { method: 'GET' },
-    input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`);
+async function call(procedure, init, query = '') {
+  const path = `/trpc/integrations.${procedure}${query}`;
+  try {
+    return await send(path, init);
+  } catch (error) {
+    if (!error.signedOut) throw error;
+    sessionStorage.removeItem(TOKEN); // too old, or of a server that is no more
+    if (await signIn() === null) throw error;
+    return send(path, init);
+  }
+}
 
-/** `input` as JSON text keeps every digit that a user typed. */
+export const ask = (procedure, input) =>
+  call(procedure, {}, input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`);
+
+/** `input` as a string is JSON already, sent as it is: every digit that a user typed. */
 export const tell = (procedure, input) =>
   call(procedure, { method: 'POST', body: typeof input === 'string' ? input : JSON.stringify(input) });
