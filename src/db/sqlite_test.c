@@ -356,8 +356,8 @@ static void releases(void *argument)
     struct releaser *releaser = argument;
     struct error err = {0};
     ck_assert(fiber_sleep(20, &err));
+    releaser->released = true; /* by the COMMIT, which lets other fibers run */
     stranger_run(releaser->stranger, "COMMIT");
-    releaser->released = true;
 }
 
 /* An exclusive lock on the whole file holds up even readers: the fiber waits, its loop goes on. */
