@@ -209,16 +209,16 @@ static bool check_fields(struct message *message, struct slice authority)
     if (host.data == NULL && !message->http_1_0) {
         return refuse_bad(message, "no Host"); /* RFC 9112 §3.2 */
     }
+    if (authority.data == NULL) {
+        return true;
+    }
+    if (host.data == NULL) {
+        return host_is_good(authority) || refuse_bad(message, "the target has no host");
+    }
     /* RFC 9112 §3.2.2 lets the target win; we would rather not have two opinions. */
     bool same = authority.length == host.length &&
-                strncasecmp(authority.data, host.data == NULL ? "" : host.data, host.length) == 0;
-    if (authority.data != NULL && host.data != NULL && !same) {
-        return refuse_bad(message, "Host is not that of the target");
-    }
-    if (authority.data != NULL && host.data == NULL && !host_is_good(authority)) {
-        return refuse_bad(message, "the target has no host");
-    }
-    return true;
+                strncasecmp(authority.data, host.data, host.length) == 0;
+    return same || refuse_bad(message, "Host is not that of the target");
 }
 
 /* ---- what llhttp calls ---- */
