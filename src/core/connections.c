@@ -44,15 +44,43 @@ struct db_value connection_metadata(void *memory, const char *label)
     return text.overflow ? DB_NULL : DB_SLICE(buffer_slice(&text));
 }
 
+/* Before which integration of `list` one that was set up at `created_ms` stands. */
+static size_t place_of(const struct integration *list, size_t count, int64_t created_ms)
+{
+    while (count > 0 && list[count - 1].created_at_ms > created_ms) {
+        count--;
+    }
+    return count;
+}
+
+/* Take a row in, by time of set-up. A provider with several auth configs shows the newest, which is the one that
+ * connects. */
+static size_t take_integration(
+        struct integration *list, size_t count, const struct integration *integration)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].provider, integration->provider) == 0) {
+            if (list[i].created_at_ms < integration->created_at_ms) {
+                list[i] = *integration;
+            }
+            return count;
+        }
+    }
+    size_t at = place_of(list, count, integration->created_at_ms);
+    memmove(&list[at + 1], &list[at], (count - at) * sizeof list[0]);
+    list[at] = *integration;
+    return count + 1;
+}
+
 bool connections_list(const struct context *context, struct integration **list_out,
         size_t *count_out, struct error *err)
 {
+    /* Sorted here: a handful of rows, which SQLite would copy twice to sort. */
     static const char sql[] =
             "SELECT a.\"provider\", a.\"displayName\", a.\"icon\", a.\"description\","
-            " a.\"requiredScopes\", a.\"allowedTools\", " CONNECTION_COLUMNS
+            " a.\"requiredScopes\", a.\"allowedTools\", a.\"createdAt\", " CONNECTION_COLUMNS
             " FROM \"AuthConfig\" a LEFT JOIN \"UserConnection\" c"
-            " ON c.\"userId\" = $1 AND c.\"provider\" = a.\"provider\""
-            " ORDER BY a.\"createdAt\", a.\"id\"";
+            " ON c.\"userId\" = $1 AND c.\"provider\" = a.\"provider\"";
     const struct db_rows *rows = NULL;
     if (!db_read(context->core->db, context->memory, sql, DB_PARAMS(DB_TEXT(context->user)), &rows,
                 err)) {
@@ -61,25 +89,20 @@ bool connections_list(const struct context *context, struct integration **list_o
     struct integration *list = mem_array(context->memory, struct integration, db_row_count(rows));
     size_t count = 0;
     for (size_t row = 0; row < db_row_count(rows); row++) {
-        const char *provider = db_get_text(rows, row, 0);
-        /* A provider with several auth configs shows the newest, which is the one that connects. */
-        size_t at = 0;
-        while (at < count && strcmp(list[at].provider, provider) != 0) {
-            at++;
-        }
-        count += at == count;
-        list[at] = (struct integration){
-                .provider = provider,
+        struct integration integration = {
+                .provider = db_get_text(rows, row, 0),
                 .display_name = db_get_text(rows, row, 1),
                 .icon = db_get_text(rows, row, 2),
                 .description = db_get_text(rows, row, 3),
                 .required_scopes = db_get_slice(rows, row, 4),
                 .allowed_tools = db_get_slice(rows, row, 5),
-                .has_connection = !db_is_null(rows, row, 6),
+                .created_at_ms = db_get_time(rows, row, 6),
+                .has_connection = !db_is_null(rows, row, 7),
         };
-        if (list[at].has_connection) {
-            list[at].connection = read_connection(context->memory, rows, row, 6);
+        if (integration.has_connection) {
+            integration.connection = read_connection(context->memory, rows, row, 7);
         }
+        count = take_integration(list, count, &integration);
     }
     *list_out = list;
     *count_out = count;

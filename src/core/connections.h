@@ -27,6 +27,7 @@ struct connection {
 struct integration {
     const char *provider, *display_name, *icon, *description; /* the last two may be NULL */
     struct slice required_scopes, allowed_tools; /* JSON arrays of strings, as stored */
+    int64_t created_at_ms;                       /* when it was set up */
     bool has_connection;
     struct connection connection;
 };
