@@ -568,7 +568,7 @@ static void executes(struct fixture *fixture)
     const struct db_rows *rows = NULL;
     ck_assert(db_read(fixture->db, fixture->context.memory,
             "SELECT \"status\", \"parameters\", \"response\", \"error\" FROM \"ToolExecution\""
-            " ORDER BY \"executedAt\", \"id\"",
+            " ORDER BY rowid",
             DB_NO_PARAMS, &rows, &fixture->err));
     ck_assert_uint_eq(db_row_count(rows), 3);
     ck_assert_str_eq(db_get_text(rows, 0, 0), "SUCCESS");
