@@ -1,0 +1,99 @@
+/* What the client tests share: the official tRPC client on both mounts, and a browser's part of connecting. */
+import { createTRPCClient, httpBatchLink, httpLink } from '@trpc/client';
+import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
+import superjson from 'superjson';
+import { run, startDev } from '../harness.mjs';
+
+export const SECRET = 'a secret of the tests, of more than 32 bytes';
+export const PROVIDERS = ['gmail', 'calendar', 'slack', 'notion', 'github'];
+
+const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A JWT signed with HS256; `header` and `secret` for those that must be refused. */
+export function token(user, { secret = SECRET, header = { alg: 'HS256', typ: 'JWT' }, ...claims } = {}) {
+  const signed = `${encode(header)}.${encode({ sub: user, exp: Math.floor(Date.now() / 1000) + 3600, ...claims })}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}
+
+/** `tenon dev` whose tokens are signed with SECRET. */
+export const startTenon = ({ env, ...options } = {}) => startDev({ ...options, env: { JWT_SECRET: SECRET, ...env } });
+
+/** An official client: `mount` is '/api/trpc' (superjson) or '/trpc'. */
+export function client(url, bearer, { mount = '/api/trpc', link = httpLink } = {}) {
+  return createTRPCClient({
+    links: [link({
+      url: url + mount,
+      ...(mount === '/api/trpc' ? { transformer: superjson } : {}),
+      headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+    })],
+  });
+}
+
+/** The four ways in which apps call. */
+export const WAYS = ['/api/trpc', '/trpc'].flatMap((mount) =>
+  [httpLink, httpBatchLink].map((link) => ({ name: `${link.name} at ${mount}`, mount, link })));
+
+/** Answer a consent page as a browser does: open it, submit its form with the button of that name. */
+export async function consent(authUrl, button) {
+  const page = await (await fetch(authUrl)).text();
+  const form = page.match(/<form[^>]*action="([^"]*)"[^]*?<\/form>/);
+  const fields = new URLSearchParams();
+  for (const [tag] of form[0].matchAll(/<input[^>]*>/g)) {
+    fields.set(tag.match(/name="([^"]*)"/)[1], tag.match(/value="([^"]*)"/)?.[1] ?? '');
+  }
+  const pressed = form[0].match(new RegExp(`<button[^>]*name="([^"]*)"[^>]*value="([^"]*)"[^>]*>\\s*${button}`));
+  fields.set(pressed[1], pressed[2]);
+  const reply = await fetch(new URL(form[1], authUrl), { method: 'POST', body: fields, redirect: 'manual' });
+  return reply.headers.get('location');
+}
+
+/** Follow the redirect back through Tenon's callback; what the frontend's page is given. */
+export async function comeBack(callbackUrl) {
+  const reply = await fetch(callbackUrl, { redirect: 'manual' });
+  const location = reply.headers.get('location');
+  return location === null ? { refused: reply.status } : Object.fromEntries(new URL(location).searchParams);
+}
+
+/** Connect a provider from the click to ACTIVE; resolves with what `complete` answered. */
+export async function connect(trpc, provider) {
+  const begun = await trpc.integrations.connect.mutate({ provider });
+  if (begun.connected) return begun;
+  const { state, code } = await comeBack(await consent(begun.authUrl, 'Approve'));
+  return trpc.integrations.complete.mutate({ provider, state, code });
+}
+
+/** Rows of the server's SQLite file. */
+export function rows(dir, sql, file = join(dir, '.tenon', 'tenon.db')) {
+  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8' });
+  return text === '' ? [] : JSON.parse(text);
+}
+
+/** Ask until it is so; the bound is for a machine that is stuck, not for one that is slow. */
+export async function until(what, condition, timeoutMs = 30_000) {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await new Promise((next) => setTimeout(next, 20))) {
+    const value = await condition();
+    if (value) return value;
+  }
+  throw new Error(`not within ${timeoutMs} ms: ${what}`);
+}
+
+/** The sandbox's controls. */
+export const control = (sandboxUrl, method, path, body) => fetch(`${sandboxUrl}/_sandbox/${path}`, {
+  method,
+  ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+});
+
+/** The error that the official client throws; fails when it throws none. */
+export async function refusal(call) {
+  let value;
+  try {
+    value = await call;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`not refused: ${JSON.stringify(value)}`);
+}
+
+export { run };
