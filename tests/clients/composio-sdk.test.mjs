@@ -14,7 +14,7 @@ const KEY = 'ak_test_sdk';
 let sandbox, composio;
 before(async () => {
   sandbox = await startSandbox();
-  composio = new Composio({ apiKey: KEY, baseURL: sandbox.url, allowTracking: false });
+  composio = new Composio({ apiKey: KEY, baseURL: sandbox.url, allowTracking: false, disableVersionCheck: true });
 });
 after(() => sandbox.stop());
 

@@ -65,12 +65,12 @@ for (const [name, bearer, reason] of [
 test('an unknown provider', async () => {
   const { trpc } = somebody();
   for (const call of [
-    trpc.integrations.status.query({ provider: 'fax' }),
-    trpc.integrations.connect.mutate({ provider: 'fax' }),
-    trpc.integrations.complete.mutate({ provider: 'fax', state: 's' }),
-    trpc.integrations.disconnect.mutate({ provider: 'fax' }),
-    trpc.integrations.executeTool.mutate({ provider: 'fax', toolName: 'T' }),
-  ]) assertRefused(await refusal(call), 'NOT_FOUND', 'PROVIDER_UNKNOWN');
+    () => trpc.integrations.status.query({ provider: 'fax' }),
+    () => trpc.integrations.connect.mutate({ provider: 'fax' }),
+    () => trpc.integrations.complete.mutate({ provider: 'fax', state: 's' }),
+    () => trpc.integrations.disconnect.mutate({ provider: 'fax' }),
+    () => trpc.integrations.executeTool.mutate({ provider: 'fax', toolName: 'T' }),
+  ]) assertRefused(await refusal(call()), 'NOT_FOUND', 'PROVIDER_UNKNOWN');
 });
 
 test('tools: unknown with the nearest named, not allowed, not connected, parameters that are no object', async () => {
