@@ -1,0 +1,116 @@
+/* What the server costs, beside a fixed text (/healthz) from the same HTTP server in the same run: requests a second and
+ * CPU time a request, memory, time to the first answer. The server has one core and one loop, the load and the sandbox
+ * the other. Figures of a shared machine drift; the ratios, taken in turn and shown as medians, drift less. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect as dial } from 'node:net';
+import { join } from 'node:path';
+import { run, startSandbox, startServe, tempDir } from '../tests/harness.mjs';
+import { client, connect, PROVIDERS, SECRET, token } from '../tests/clients/flow.mjs';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const SECONDS = Number(process.env.SECONDS ?? 2);
+const IDLE = 1000;
+const USER = 'bench';
+
+const dir = tempDir();
+const onCore = (pid, core) => execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** CPU seconds of a process, all threads. */
+function cpu(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticks;
+}
+
+/** Kilobytes: resident, and of it what is the process's own and no file's. */
+function memory(pid) {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const of = (name) => Number(text.match(new RegExp(`${name}:\\s+(\\d+)`))[1]);
+  return { resident: of('VmRSS'), own: of('RssAnon') };
+}
+
+const authorization = `wrk.headers["authorization"] = "Bearer ${token(USER)}"\n`;
+const SCRIPTS = {
+  'fixed text': ['/healthz', '', 16],
+  list: ['/trpc/integrations.list', authorization, 16],
+  'list (superjson)': ['/api/trpc/integrations.list', authorization, 16],
+  executeTool: ['/trpc/integrations.executeTool', `${authorization}wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.body = '{"provider":"github","toolName":"GITHUB_GET_THE_AUTHENTICATED_USER","parameters":{}}'\n`, 64],
+};
+for (const [name, [, script]] of Object.entries(SCRIPTS)) writeFileSync(join(dir, `${name}.lua`), script);
+
+function load(server, name) {
+  const [path, , connections] = SCRIPTS[name];
+  const before = cpu(server.process.pid);
+  const out = execFileSync('taskset', ['-c', '1', 'wrk', '-t1', `-c${connections}`, `-d${SECONDS}`, '-s', join(dir, `${name}.lua`),
+    server.url + path], { encoding: 'utf8' });
+  const spent = cpu(server.process.pid) - before;
+  const requests = Number(out.match(/(\d+) requests in/)[1]);
+  if (/Non-2xx/.test(out)) throw new Error(`${name}: ${out}`);
+  return { rate: Number(out.match(/Requests\/sec:\s+([\d.]+)/)[1]), micros: (spent / requests) * 1e6 };
+}
+
+function idle(server) {
+  const { port } = new URL(server.url);
+  return Promise.all(Array.from({ length: IDLE }, () => new Promise((resolve) => {
+    const socket = dial(port, '127.0.0.1', () => socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'));
+    socket.once('data', () => resolve(socket));
+  })));
+}
+
+async function firstAnswer(env) {
+  const start = process.hrtime.bigint();
+  const server = await startServe({ dir, env });
+  await (await fetch(`${server.url}/healthz`)).text();
+  const ms = Number(process.hrtime.bigint() - start) / 1e6;
+  await server.stop();
+  return ms;
+}
+
+const sandbox = await startSandbox();
+onCore(sandbox.process.pid, 1);
+const env = {
+  DATABASE_URL: 'file:./bench.db', COMPOSIO_API_KEY: 'ak_bench', COMPOSIO_BASE_URL: sandbox.url, JWT_SECRET: SECRET,
+  TENON_THREADS: '1', LOG_LEVEL: 'warn', COMPOSIO_AUTH_CONFIG_GMAIL: 'ac_sandbox_gmail',
+  COMPOSIO_AUTH_CONFIG_CALENDAR: 'ac_sandbox_googlecalendar', COMPOSIO_AUTH_CONFIG_SLACK: 'ac_sandbox_slack',
+  COMPOSIO_AUTH_CONFIG_NOTION: 'ac_sandbox_notion', COMPOSIO_AUTH_CONFIG_GITHUB: 'ac_sandbox_github',
+};
+for (const verb of ['migrate', 'setup']) {
+  const { code, stderr } = await run(verb, [], { dir, env });
+  if (code !== 0) throw new Error(stderr);
+}
+const starts = [];
+for (let i = 0; i < 10; i++) starts.push(await firstAnswer(env));
+
+const server = await startServe({ dir, env });
+onCore(server.process.pid, 0);
+const empty = memory(server.process.pid);
+const trpc = client(server.url, token(USER));
+for (const provider of PROVIDERS) await connect(trpc, provider);
+
+const results = Object.fromEntries(Object.keys(SCRIPTS).map((name) => [name, []]));
+for (let round = 0; round < ROUNDS; round++) {
+  for (const name of Object.keys(SCRIPTS)) results[name].push(load(server, name));
+}
+const without = memory(server.process.pid);
+const sockets = await idle(server);
+const withIdle = memory(server.process.pid);
+for (const socket of sockets) socket.destroy();
+
+const fixed = results['fixed text'];
+console.log(`SQLite, one loop on one core; ${ROUNDS} rounds of ${SECONDS} s, medians; a user with five connections`);
+console.log('\n                     requests/s   CPU µs/request   × the fixed text (CPU)');
+for (const [name, list] of Object.entries(results)) {
+  const ratio = median(list.map(({ micros }, round) => micros / fixed[round].micros));
+  console.log(`${name.padEnd(18)} ${median(list.map(({ rate }) => rate)).toFixed(0).padStart(12)} ` +
+    `${median(list.map(({ micros }) => micros)).toFixed(1).padStart(16)} ${ratio.toFixed(2).padStart(12)}`);
+}
+console.log(`\nidle after start            ${(empty.resident / 1024).toFixed(1)} MB resident (${(empty.own / 1024).toFixed(1)} MB its own)`);
+console.log(`${IDLE} idle connections       ${((withIdle.own - without.own) * 1024 / IDLE).toFixed(0)} bytes each`);
+console.log(`start to first answer       ${median(starts).toFixed(1)} ms (${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)})`);
+await server.stop();
+await sandbox.stop();
+process.exit(0);
