@@ -88,6 +88,9 @@ for (let i = 0; i < 10; i++) starts.push(await firstAnswer(env));
 const server = await startServe({ dir, env });
 onCore(server.process.pid, 0);
 const empty = memory(server.process.pid);
+const sockets = await idle(server);
+const withIdle = memory(server.process.pid);
+for (const socket of sockets) socket.destroy();
 const trpc = client(server.url, token(USER));
 for (const provider of PROVIDERS) await connect(trpc, provider);
 
@@ -95,10 +98,6 @@ const results = Object.fromEntries(Object.keys(SCRIPTS).map((name) => [name, []]
 for (let round = 0; round < ROUNDS; round++) {
   for (const name of Object.keys(SCRIPTS)) results[name].push(load(server, name));
 }
-const without = memory(server.process.pid);
-const sockets = await idle(server);
-const withIdle = memory(server.process.pid);
-for (const socket of sockets) socket.destroy();
 
 const fixed = results['fixed text'];
 console.log(`SQLite, one loop on one core; ${ROUNDS} rounds of ${SECONDS} s, medians; a user with five connections`);
@@ -109,7 +108,7 @@ for (const [name, list] of Object.entries(results)) {
     `${median(list.map(({ micros }) => micros)).toFixed(1).padStart(16)} ${ratio.toFixed(2).padStart(12)}`);
 }
 console.log(`\nidle after start            ${(empty.resident / 1024).toFixed(1)} MB resident (${(empty.own / 1024).toFixed(1)} MB its own)`);
-console.log(`${IDLE} idle connections       ${((withIdle.own - without.own) * 1024 / IDLE).toFixed(0)} bytes each`);
+console.log(`${IDLE} idle connections       ${((withIdle.own - empty.own) * 1024 / IDLE).toFixed(0)} bytes each`);
 console.log(`start to first answer       ${median(starts).toFixed(1)} ms (${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)})`);
 await server.stop();
 await sandbox.stop();

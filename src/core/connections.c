@@ -44,68 +44,92 @@ struct db_value connection_metadata(void *memory, const char *label)
     return text.overflow ? DB_NULL : DB_SLICE(buffer_slice(&text));
 }
 
-/* Before which integration of `list` one that was set up at `created_ms` stands. */
-static size_t place_of(const struct integration *list, size_t count, int64_t created_ms)
+/* ---- list ---- */
+
+/* What is set up changes when `tenon setup` runs, or somebody edits the rows; what is shown of it may be this old. Checks
+ * (of allowed tools, say) never use it. */
+#define SHOWN_MAX_AGE_MS 1000
+
+/* The integrations that are set up, without anybody's connections. One of each core, made anew when it has aged. */
+struct shown_integrations {
+    struct integration *list;
+    size_t count;
+    int64_t read_ms; /* monotonic */
+};
+
+/* Take a row in. A provider with several auth configs shows the newest, which is the one that connects. */
+static void take_integration(
+        struct shown_integrations *shown, const struct db_rows *rows, size_t row)
 {
-    while (count > 0 && list[count - 1].created_at_ms > created_ms) {
-        count--;
+    const char *provider = db_get_text(rows, row, 0);
+    size_t at = 0;
+    while (at < shown->count && strcmp(shown->list[at].provider, provider) != 0) {
+        at++;
     }
-    return count;
+    shown->count += at == shown->count;
+    shown->list[at] = (struct integration){
+            .provider = provider,
+            .display_name = db_get_text(rows, row, 1),
+            .icon = db_get_text(rows, row, 2),
+            .description = db_get_text(rows, row, 3),
+            .required_scopes = db_get_slice(rows, row, 4),
+            .allowed_tools = db_get_slice(rows, row, 5),
+    };
 }
 
-/* Take a row in, by time of set-up. A provider with several auth configs shows the newest, which is the one that
- * connects. */
-static size_t take_integration(
-        struct integration *list, size_t count, const struct integration *integration)
+/* What is returned is good until the caller suspends. */
+static bool read_shown(
+        const struct context *context, const struct shown_integrations **out, struct error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i].provider, integration->provider) == 0) {
-            if (list[i].created_at_ms < integration->created_at_ms) {
-                list[i] = *integration;
-            }
-            return count;
-        }
+    static const char sql[] =
+            "SELECT \"provider\", \"displayName\", \"icon\", \"description\", \"requiredScopes\","
+            " \"allowedTools\" FROM \"AuthConfig\" ORDER BY \"createdAt\", \"id\"";
+    struct core *core = context->core;
+    int64_t now = clock_monotonic_ms();
+    if (core->shown != NULL && now - core->shown->read_ms < SHOWN_MAX_AGE_MS) {
+        *out = core->shown;
+        return true;
     }
-    size_t at = place_of(list, count, integration->created_at_ms);
-    memmove(&list[at + 1], &list[at], (count - at) * sizeof list[0]);
-    list[at] = *integration;
-    return count + 1;
+    struct shown_integrations *shown = mem_new(core, struct shown_integrations);
+    const struct db_rows *rows = NULL;
+    if (!db_read(core->db, shown, sql, DB_NO_PARAMS, &rows, err)) {
+        mem_free(shown);
+        return false;
+    }
+    shown->list = mem_array(shown, struct integration, db_row_count(rows));
+    shown->read_ms = now;
+    for (size_t row = 0; row < db_row_count(rows); row++) {
+        take_integration(shown, rows, row);
+    }
+    mem_free(core->shown);
+    *out = core->shown = shown;
+    return true;
 }
 
 bool connections_list(const struct context *context, struct integration **list_out,
         size_t *count_out, struct error *err)
 {
-    /* Sorted here: a handful of rows, which SQLite would copy twice to sort. */
-    static const char sql[] =
-            "SELECT a.\"provider\", a.\"displayName\", a.\"icon\", a.\"description\","
-            " a.\"requiredScopes\", a.\"allowedTools\", a.\"createdAt\", " CONNECTION_COLUMNS
-            " FROM \"AuthConfig\" a LEFT JOIN \"UserConnection\" c"
-            " ON c.\"userId\" = $1 AND c.\"provider\" = a.\"provider\"";
+    static const char sql[] = "SELECT c.\"provider\", " CONNECTION_COLUMNS
+                              " FROM \"UserConnection\" c WHERE c.\"userId\" = $1";
+    void *memory = context->memory;
     const struct db_rows *rows = NULL;
-    if (!db_read(context->core->db, context->memory, sql, DB_PARAMS(DB_TEXT(context->user)), &rows,
-                err)) {
+    const struct shown_integrations *shown = NULL;
+    if (!db_read(context->core->db, memory, sql, DB_PARAMS(DB_TEXT(context->user)), &rows, err) ||
+            !read_shown(context, &shown, err)) {
         return false;
     }
-    struct integration *list = mem_array(context->memory, struct integration, db_row_count(rows));
-    size_t count = 0;
+    struct integration *list = mem_array(memory, struct integration, shown->count);
+    memcpy(list, shown->list, shown->count * sizeof list[0]);
     for (size_t row = 0; row < db_row_count(rows); row++) {
-        struct integration integration = {
-                .provider = db_get_text(rows, row, 0),
-                .display_name = db_get_text(rows, row, 1),
-                .icon = db_get_text(rows, row, 2),
-                .description = db_get_text(rows, row, 3),
-                .required_scopes = db_get_slice(rows, row, 4),
-                .allowed_tools = db_get_slice(rows, row, 5),
-                .created_at_ms = db_get_time(rows, row, 6),
-                .has_connection = !db_is_null(rows, row, 7),
-        };
-        if (integration.has_connection) {
-            integration.connection = read_connection(context->memory, rows, row, 7);
+        for (size_t i = 0; i < shown->count; i++) {
+            if (slice_is(db_get_slice(rows, row, 0), list[i].provider)) {
+                list[i].has_connection = true;
+                list[i].connection = read_connection(memory, rows, row, 1);
+            }
         }
-        count = take_integration(list, count, &integration);
     }
     *list_out = list;
-    *count_out = count;
+    *count_out = shown->count;
     return true;
 }
 

@@ -32,7 +32,8 @@ struct integration {
     struct connection connection;
 };
 
-/* Every provider that is set up, in the order of set-up, with the user's connection. One query. */
+/* Every provider that is set up, in the order of set-up, with the user's connection. One query; what is shown of the
+ * providers may be a second old, and is good until the caller suspends. */
 SUSPENDS MUST_CHECK bool connections_list(const struct context *context,
         struct integration **list_out, size_t *count_out, struct error *err);
 

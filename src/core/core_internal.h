@@ -15,7 +15,8 @@ struct core {
     struct core_options options;
     int tasks_running; /* fibers that outlive the request that started them */
     struct fiber_condition task_ended;
-    struct cleaner *cleaner; /* NULL where this core does not run it */
+    struct cleaner *cleaner;          /* NULL where this core does not run it */
+    struct shown_integrations *shown; /* connections.c's; NULL: not read yet */
 };
 
 /* Around the life of a fiber that core_drain() must wait for. */
