@@ -36,5 +36,6 @@ char *base64_encode(void *owner, struct slice data);
 
 /* A version 4 UUID (RFC 9562 §5.4). */
 const char *uuid_v4(char text[static UUID_TEXT_SIZE]);
-/* A version 7 UUID (RFC 9562 §5.7): sorts by the time given, in wall-clock milliseconds. */
+/* A version 7 UUID (RFC 9562 §5.7): sorts by the time given, in wall-clock milliseconds, and within one millisecond by the
+ * order in which the thread made them. */
 const char *uuid_v7(int64_t now_ms, char text[static UUID_TEXT_SIZE]);

@@ -247,6 +247,10 @@ START_TEST(uuids_have_their_form)
     ck_assert(slice_starts(slice_of(uuid_v7(1645557742000, a)), "017f22e2-79b0-7"));
     ck_assert_str_lt(a, uuid_v7(1645557742001, b));
     ck_assert_str_lt(b, uuid_v7(1700000000000, a));
+    for (int i = 0; i < 2000; i++) { /* of one millisecond: in the order of making */
+        ck_assert_str_lt(a, uuid_v7(1700000000000, b));
+        memcpy(a, b, sizeof a);
+    }
 }
 END_TEST
 

@@ -26,6 +26,17 @@ const char *uuid_v4(char text[static UUID_TEXT_SIZE])
     return write_uuid(bytes, 4, text);
 }
 
+/* RFC 9562 §6.2, method 1: what one thread makes in one millisecond counts up, in the twelve bits after the time. A new
+ * millisecond starts at random in the lower half, so that there is room. */
+static uint16_t count_in_millisecond(int64_t now_ms, uint16_t start)
+{
+    static _Thread_local int64_t last_ms;
+    static _Thread_local uint16_t count;
+    count = now_ms == last_ms ? count + 1 : start & 0x7FF;
+    last_ms = now_ms;
+    return count;
+}
+
 const char *uuid_v7(int64_t now_ms, char text[static UUID_TEXT_SIZE])
 {
     uint8_t bytes[16];
@@ -33,5 +44,8 @@ const char *uuid_v7(int64_t now_ms, char text[static UUID_TEXT_SIZE])
     for (int i = 0; i < 6; i++) {
         bytes[i] = (uint8_t)(now_ms >> (40 - 8 * i));
     }
+    uint16_t count = count_in_millisecond(now_ms, (uint16_t)(bytes[6] << 8 | bytes[7]));
+    bytes[6] = (uint8_t)(count >> 8);
+    bytes[7] = (uint8_t)count;
     return write_uuid(bytes, 7, text);
 }
