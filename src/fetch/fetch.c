@@ -8,7 +8,7 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
-#define CONNECTIONS_PER_HOST    64
+#define RUNNING_MAX             1024
 #define REPLY_BYTES             (1024 * 1024)
 #define HEADER_BYTES_MAX        (64 * 1024)
 #define HANDLES_KEPT            64
@@ -19,7 +19,8 @@ struct fetcher {
     CURLM *multi;
     ev_timer timer; /* what libcurl wants to be called at */
     const char *user_agent;
-    int running;
+    int running, running_max;
+    struct fiber_condition turn; /* for those beyond running_max */
     int kept_count;
     CURL *kept[HANDLES_KEPT]; /* a handle costs more to make than a request to send */
 };
@@ -145,17 +146,15 @@ struct fetcher *fetcher_new(void *owner, struct loop *loop, const struct fetch_o
     ev_timer_init(&fetcher->timer, timer_fired, 0., 0.);
     fetcher->timer.data = fetcher;
 
-    long connections = options->max_connections_per_host > 0 ? options->max_connections_per_host
-                                                             : CONNECTIONS_PER_HOST;
+    fetcher->running_max = options->running_max > 0 ? options->running_max : RUNNING_MAX;
     fetcher->multi = curl_multi_init();
     assert(fetcher->multi != NULL);
     curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
     curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
-    curl_multi_setopt(fetcher->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
-    /* Fewer than are in use at once would close them after each request. There are few hosts: Composio, a JWKS. */
-    curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, connections * 4);
+    /* Fewer than are in use at once would close them after each request. */
+    curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long)fetcher->running_max);
     mem_on_free(fetcher, fetcher_end);
     return fetcher;
 }
@@ -362,6 +361,25 @@ static void transfer_prepare(struct fetcher *fetcher, struct transfer *transfer,
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 }
 
+/* The queue is ours: libcurl's own, behind CURLMOPT_MAX_HOST_CONNECTIONS, is forgotten by 8.14 when the transfer ahead
+ * is removed. */
+static bool take_turn(struct fetcher *fetcher, struct error *err)
+{
+    while (fetcher->running >= fetcher->running_max) {
+        if (!fiber_condition_wait(&fetcher->turn, err)) {
+            return false;
+        }
+    }
+    fetcher->running++;
+    return true;
+}
+
+static void end_turn(struct fetcher *fetcher)
+{
+    fetcher->running--;
+    fiber_condition_wake_one(&fetcher->turn);
+}
+
 /* Until it is done; false, with err set, when time is up or the fiber is cancelled. */
 static bool transfer_run(
         struct fetcher *fetcher, struct transfer *transfer, int64_t timeout_ms, struct error *err)
@@ -371,13 +389,12 @@ static bool transfer_run(
     if (deadline_ms < outer_deadline_ms) {
         fiber_set_deadline(deadline_ms);
     }
-    bool ok = fiber_check(err);
+    bool ok = fiber_check(err) && take_turn(fetcher, err);
     if (ok) {
-        fetcher->running++;
         curl_multi_add_handle(fetcher->multi, transfer->easy);
         ok = fiber_signal_wait(&transfer->done, err);
         curl_multi_remove_handle(fetcher->multi, transfer->easy);
-        fetcher->running--;
+        end_turn(fetcher);
     }
     fiber_set_deadline(outer_deadline_ms);
     return ok;

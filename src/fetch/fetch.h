@@ -9,8 +9,8 @@
 struct fetcher;
 
 struct fetch_options {
-    int max_connections_per_host; /* 0: 64; further requests wait for one */
-    const char *user_agent;       /* NULL: "tenon" */
+    int running_max;        /* requests at once; further ones wait for their turn. 0: 1024 */
+    const char *user_agent; /* NULL: "tenon" */
 };
 
 /* One per loop; freed with its owner, before the loop, when no fetch is running. */
@@ -26,7 +26,7 @@ struct fetch_request {
     const struct fetch_header *headers;
     size_t header_count;
     struct slice body; /* sent when data is not NULL */
-    /* All of it: waiting for a connection, DNS, TLS, transfer. The fiber's deadline rules too; alone when this is 0. */
+    /* All of it: waiting for its turn, DNS, TLS, transfer. The fiber's deadline rules too; alone when this is 0. */
     int64_t timeout_ms;
     size_t max_reply_bytes; /* headers (never more than 64 KiB) and body each; 0: 1 MiB */
 };

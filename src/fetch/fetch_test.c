@@ -559,7 +559,7 @@ START_TEST(a_cancelled_fetch_ends_at_once)
 }
 END_TEST
 
-static void waits_for_a_connection(struct scene *scene)
+static void waits_for_a_turn(struct scene *scene)
 {
     struct client holder = {.scene = scene, .target = "/"};
     struct fiber *fiber = client_start(&holder);
@@ -581,10 +581,10 @@ static void waits_for_a_connection(struct scene *scene)
     until_ended(&holder);
 }
 
-START_TEST(waiting_for_a_connection_counts_and_is_not_sent)
+START_TEST(waiting_for_a_turn_counts_and_is_not_sent)
 {
-    play((struct scene){.body = waits_for_a_connection,
-            .options = {.max_connections_per_host = 1},
+    play((struct scene){.body = waits_for_a_turn,
+            .options = {.running_max = 1},
             .script = {.first = "", .first_next = UPSTREAM_HOLD, .later = OK_HELLO}});
 }
 END_TEST
@@ -610,9 +610,9 @@ static void many_at_once(struct scene *scene)
     ck_assert_int_eq(scene->upstream->connection_count, 16); /* kept from round to round */
 }
 
-START_TEST(two_hundred_fibers_share_sixteen_connections)
+START_TEST(two_hundred_fibers_take_sixteen_connections)
 {
-    play((struct scene){.body = many_at_once, .options = {.max_connections_per_host = 16}});
+    play((struct scene){.body = many_at_once, .options = {.running_max = 16}});
 }
 END_TEST
 
@@ -628,7 +628,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, a_connection_closed_while_idle_is_replaced);
     TEST_ADD(suite, says_when_nothing_was_sent);
     TEST_ADD(suite, a_cancelled_fetch_ends_at_once);
-    TEST_ADD(suite, waiting_for_a_connection_counts_and_is_not_sent);
-    TEST_ADD(suite, two_hundred_fibers_share_sixteen_connections);
+    TEST_ADD(suite, waiting_for_a_turn_counts_and_is_not_sent);
+    TEST_ADD(suite, two_hundred_fibers_take_sixteen_connections);
 }
 TEST_MAIN("fetch", cases)
