@@ -4,17 +4,9 @@
 #include "base/log.h"
 #include "core/core_internal.h"
 
-#define LOOK_EVERY_MS  30000
-#define JOBS_PER_LOOK  20
+#define JOBS_AT_ONCE   20
 #define BACKOFF_MAX_MS (3600 * 1000)
 #define JOB_TIMEOUT_MS 60000
-#define PROVEN_KEPT_MS (24 * 3600 * 1000LL) /* so that complete() repeated answers the same */
-
-struct cleaner {
-    struct fiber *fiber;
-    bool stopping, running;
-    struct fiber_condition ended;
-};
 
 static bool job_done(struct core *core, void *memory, const char *account_id, struct error *err)
 {
@@ -88,89 +80,18 @@ void cleanup_account_later(struct core *core, const char *account_id)
             clock_monotonic_ms() + JOB_TIMEOUT_MS);
 }
 
-/* Attempts whose time is over: nobody will complete them, so their accounts go, and rows that waited for them fail. */
-static bool close_expired(struct core *core, void *memory, struct error *err)
-{
-    int64_t now = clock_now_ms();
-    struct db_value time = DB_TIME(memory, now);
-    struct db_statement statements[] = {
-            {"INSERT INTO \"CleanupJob\" (\"id\", \"composioAccountId\", \"reason\", \"notBefore\")"
-             " SELECT \"id\", \"composioAccountId\", \"outcome\", $1 FROM \"ConnectAttempt\""
-             " WHERE (\"outcome\" = 'OPEN' AND \"expiresAt\" < $1) OR \"outcome\" IN ('FAILED', 'EXPIRED')"
-             " ON CONFLICT (\"composioAccountId\") DO NOTHING",
-                    DB_PARAMS(time)},
-            {"UPDATE \"UserConnection\" SET \"status\" = 'FAILED', \"updatedAt\" = $1"
-             " WHERE \"status\" = 'PENDING' AND \"composioAccountId\" IN"
-             " (SELECT \"composioAccountId\" FROM \"ConnectAttempt\""
-             " WHERE \"outcome\" = 'OPEN' AND \"expiresAt\" < $1)",
-                    DB_PARAMS(time)},
-            {"UPDATE \"ConnectAttempt\" SET \"outcome\" = 'EXPIRED', \"updatedAt\" = $1"
-             " WHERE \"outcome\" = 'OPEN' AND \"expiresAt\" < $1",
-                    DB_PARAMS(time)},
-            {"DELETE FROM \"OAuthState\" WHERE \"expiresAt\" < $1",
-                    DB_PARAMS(DB_TIME(memory, now - PROVEN_KEPT_MS))},
-            {"DELETE FROM \"ConnectAttempt\" WHERE \"outcome\" = 'PROVEN' AND \"expiresAt\" < $1",
-                    DB_PARAMS(DB_TIME(memory, now - PROVEN_KEPT_MS))},
-    };
-    return db_write(core->db, memory, statements, 5, NULL, err);
-}
-
-static void look(struct core *core)
+bool cleanup_due(struct core *core, void *memory, const bool *stopping, struct error *err)
 {
     static const char sql[] = "SELECT \"composioAccountId\" FROM \"CleanupJob\""
                               " WHERE \"notBefore\" <= $1 ORDER BY \"notBefore\" LIMIT $2";
-    void *memory = mem_scope_new(NULL, "cleaner");
-    struct error err = {0};
     const struct db_rows *rows = NULL;
-    if (!close_expired(core, memory, &err) ||
-            !db_read(core->db, memory, sql,
-                    DB_PARAMS(DB_TIME(memory, clock_now_ms()), DB_INT(JOBS_PER_LOOK)), &rows,
-                    &err)) {
-        log_warn("cleanup jobs not looked at: %s", err.message);
-        mem_free(memory);
-        return;
+    if (!db_read(core->db, memory, sql,
+                DB_PARAMS(DB_TIME(memory, clock_now_ms()), DB_INT(JOBS_AT_ONCE)), &rows, err)) {
+        return false;
     }
-    for (size_t i = 0; i < db_row_count(rows) && !core->cleaner->stopping; i++) {
+    for (size_t i = 0; i < db_row_count(rows) && !*stopping; i++) {
         fiber_set_deadline(clock_monotonic_ms() + JOB_TIMEOUT_MS);
         cleanup_account(core, db_get_text(rows, i, 0));
-    }
-    mem_free(memory);
-}
-
-static void cleaner_main(void *argument)
-{
-    struct core *core = argument;
-    struct cleaner *cleaner = core->cleaner;
-    struct error err = {0};
-    do {
-        fiber_set_deadline(clock_monotonic_ms() + JOB_TIMEOUT_MS);
-        look(core);
-        fiber_set_deadline(FIBER_NO_DEADLINE);
-    } while (!cleaner->stopping && fiber_sleep(LOOK_EVERY_MS, &err));
-    cleaner->running = false;
-    fiber_condition_wake_all(&cleaner->ended);
-}
-
-void cleaner_start(struct core *core)
-{
-    core->cleaner = mem_new(core, struct cleaner);
-    core->cleaner->running = true;
-    core->cleaner->fiber =
-            fiber_start(core->loop, "cleaner", cleaner_main, core, FIBER_NO_DEADLINE);
-}
-
-bool cleaner_stop(struct core *core, struct error *err)
-{
-    struct cleaner *cleaner = core->cleaner;
-    if (cleaner == NULL || !cleaner->running) {
-        return true;
-    }
-    cleaner->stopping = true;
-    fiber_cancel(cleaner->fiber);
-    while (cleaner->running) {
-        if (!fiber_condition_wait(&cleaner->ended, err)) {
-            return false;
-        }
     }
     return true;
 }

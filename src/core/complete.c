@@ -1,118 +1,8 @@
 /* The second half of an attempt: the browser's return and the app's completion. connect.c says who holds which secret. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/core_internal.h"
+#include "core/attempt.h"
 #include "crypto/crypto.h"
-
-/* ---- what callback and complete share ---- */
-
-struct attempt {
-    const char *id, *state, *user, *provider, *auth_config_id, *account_id;
-    struct slice outcome;
-    const char *code_hash;    /* NULL: no browser has brought the key yet */
-    const char *redirect_uri; /* NULL: the state is consumed */
-    int64_t expires_at_ms;
-};
-
-#define ATTEMPT_COLUMNS                                                           \
-    "t.\"id\", t.\"state\", t.\"userId\", t.\"provider\", t.\"authConfigId\","    \
-    " t.\"composioAccountId\", t.\"outcome\", t.\"codeHash\", s.\"redirectUri\"," \
-    " COALESCE(s.\"expiresAt\", t.\"expiresAt\")"
-
-static bool read_attempt(struct core *core, void *memory, const char *sql, struct db_params params,
-        struct attempt *out, struct error *err)
-{
-    const struct db_rows *rows = NULL;
-    if (!db_read(core->db, memory, sql, params, &rows, err)) {
-        return false;
-    }
-    if (db_row_count(rows) == 0) {
-        return error_set(err, ERROR_BAD_REQUEST, "STATE_INVALID",
-                "This connection attempt is not known or is over; press Connect again.");
-    }
-    *out = (struct attempt){
-            .id = db_get_text(rows, 0, 0),
-            .state = db_get_text(rows, 0, 1),
-            .user = db_get_text(rows, 0, 2),
-            .provider = db_get_text(rows, 0, 3),
-            .auth_config_id = db_get_text(rows, 0, 4),
-            .account_id = db_get_text(rows, 0, 5),
-            .outcome = db_get_slice(rows, 0, 6),
-            .code_hash = db_get_text(rows, 0, 7),
-            .redirect_uri = db_get_text(rows, 0, 8),
-            .expires_at_ms = db_get_time(rows, 0, 9),
-    };
-    return true;
-}
-
-/* End an open attempt without success: `outcome` is FAILED or EXPIRED. A row that waited for it fails with it; its account
- * will be deleted at Composio. `consume`: the state goes too. */
-static bool end_attempt(struct core *core, void *memory, const struct attempt *attempt,
-        const char *outcome, bool consume, struct error *err)
-{
-    struct db_value time = DB_TIME(memory, clock_now_ms());
-    struct db_statement statements[] = {
-            {"UPDATE \"ConnectAttempt\" SET \"outcome\" = $1, \"updatedAt\" = $2"
-             " WHERE \"id\" = $3 AND \"outcome\" = 'OPEN'",
-                    DB_PARAMS(DB_TEXT(outcome), time, DB_TEXT(attempt->id))},
-            {"UPDATE \"UserConnection\" SET \"status\" = 'FAILED', \"updatedAt\" = $1"
-             " WHERE \"userId\" = $2 AND \"provider\" = $3 AND \"composioAccountId\" = $4"
-             " AND \"status\" = 'PENDING'",
-                    DB_PARAMS(time, DB_TEXT(attempt->user), DB_TEXT(attempt->provider),
-                            DB_TEXT(attempt->account_id))},
-            {"DELETE FROM \"OAuthState\" WHERE \"state\" = $1", DB_PARAMS(DB_TEXT(attempt->state))},
-    };
-    return db_write(core->db, memory, statements, consume ? 3 : 2, NULL, err);
-}
-
-enum consent { CONSENT_GIVEN, CONSENT_PENDING, CONSENT_REFUSED, CONSENT_EXPIRED, CONSENT_DISABLED };
-
-/* What Composio says of the attempt's account now. False: it could not be read, nothing is known. */
-static bool read_consent(struct core *core, void *memory, const struct attempt *attempt,
-        enum consent *out, struct composio_account *account_out, struct error *err)
-{
-    struct error read_error = {0};
-    *account_out = (struct composio_account){0};
-    if (!composio_account_get(
-                core->composio, memory, attempt->account_id, account_out, &read_error)) {
-        if (read_error.code != ERROR_NOT_FOUND) {
-            *err = read_error;
-            return false;
-        }
-        *out = CONSENT_REFUSED;
-        return true;
-    }
-    if (strcmp(account_out->user_id, attempt->user) != 0 ||
-            strcmp(account_out->auth_config_id, attempt->auth_config_id) != 0) {
-        log_error("account %s is not of the user and auth config that its link was made for",
-                attempt->account_id);
-        *out = CONSENT_REFUSED;
-        return true;
-    }
-    switch (account_out->status) {
-    case COMPOSIO_STATUS_ACTIVE:
-        *out = account_out->disabled ? CONSENT_DISABLED : CONSENT_GIVEN;
-        return true;
-    case COMPOSIO_STATUS_INACTIVE:
-        *out = CONSENT_DISABLED;
-        return true;
-    case COMPOSIO_STATUS_INITIALIZING:
-    case COMPOSIO_STATUS_INITIATED:
-        *out = CONSENT_PENDING;
-        return true;
-    case COMPOSIO_STATUS_EXPIRED:
-        *out = CONSENT_EXPIRED;
-        return true;
-    case COMPOSIO_STATUS_FAILED:
-    case COMPOSIO_STATUS_REVOKED:
-        *out = CONSENT_REFUSED;
-        return true;
-    case COMPOSIO_STATUS_UNKNOWN:
-        break;
-    }
-    return error_set(err, ERROR_BAD_GATEWAY, "UPSTREAM_UNAVAILABLE",
-            "Composio's answer was not understood; try again.");
-}
 
 /* ---- callback ---- */
 
@@ -168,7 +58,7 @@ bool connections_callback(struct core *core, void *memory, const char *key, cons
             " ON s.\"state\" = t.\"state\" WHERE t.\"callbackHash\" = $1";
     struct attempt attempt;
     const char *code = NULL;
-    if (!read_attempt(core, memory, sql, DB_PARAMS(DB_TEXT(sha256_hex(memory, slice_of(key)))),
+    if (!attempt_read(core, memory, sql, DB_PARAMS(DB_TEXT(sha256_hex(memory, slice_of(key)))),
                 &attempt, err)) {
         return false;
     }
@@ -181,14 +71,14 @@ bool connections_callback(struct core *core, void *memory, const char *key, cons
     if (open && attempt.code_hash == NULL) {
         enum consent consent;
         struct composio_account account;
-        if (!read_consent(core, memory, &attempt, &consent, &account, err)) {
+        if (!attempt_consent(core, memory, &attempt, &consent, &account, err)) {
             return false; /* nothing is lost: the same URL works when Composio answers again */
         }
         open = consent == CONSENT_GIVEN;
         /* A browser that comes before the consent is given is not the one that gave it: whoever tries keys out, or
          * polls, spends the attempt (lured victims, design §6). */
         if (open ? !issue_code(core, memory, &attempt, &code, err)
-                 : !end_attempt(core, memory, &attempt, "FAILED", false, err)) {
+                 : !attempt_end(core, memory, &attempt, "FAILED", false, err)) {
             return false;
         }
     }
@@ -298,9 +188,9 @@ static bool check_consent(const struct context *context, const struct attempt *a
     struct core *core = context->core;
     switch (consent) {
     case CONSENT_REFUSED:
-        return end_attempt(core, context->memory, attempt, "FAILED", true, err) && denied(err);
+        return attempt_end(core, context->memory, attempt, "FAILED", true, err) && denied(err);
     case CONSENT_EXPIRED:
-        return end_attempt(core, context->memory, attempt, "EXPIRED", true, err) &&
+        return attempt_end(core, context->memory, attempt, "EXPIRED", true, err) &&
                state_expired(err);
     case CONSENT_DISABLED:
         return error_set(err, ERROR_PRECONDITION_FAILED, "ACCOUNT_DISABLED",
@@ -328,7 +218,7 @@ bool connections_complete(const struct context *context, const char *provider, c
     struct attempt attempt;
     struct provider_row row;
     if (!provider_row_read(context, provider, &row, err) ||
-            !read_attempt(core, context->memory, sql,
+            !attempt_read(core, context->memory, sql,
                     DB_PARAMS(DB_TEXT(state), DB_TEXT(context->user), DB_TEXT(provider)), &attempt,
                     err) ||
             !check_code(context, &attempt, code, err)) {
@@ -347,14 +237,14 @@ bool connections_complete(const struct context *context, const char *provider, c
     enum consent consent;
     struct composio_account account;
     bool done = false, found = false;
-    if (!read_consent(core, context->memory, &attempt, &consent, &account, err) ||
+    if (!attempt_consent(core, context->memory, &attempt, &consent, &account, err) ||
             !check_consent(context, &attempt, consent, err) ||
             !prove(context, &attempt, &row, &account, &done, err)) {
         return false;
     }
     if (!done) {
         /* Another request consumed the state meanwhile: read what became of the attempt. */
-        return read_attempt(core, context->memory, sql,
+        return attempt_read(core, context->memory, sql,
                        DB_PARAMS(DB_TEXT(state), DB_TEXT(context->user), DB_TEXT(provider)),
                        &attempt, err) &&
                complete_again(context, &attempt, out, err);

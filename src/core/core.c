@@ -18,7 +18,7 @@ struct core *core_new(void *owner, struct loop *loop, struct db *db, struct comp
 
 void core_start_jobs(struct core *core)
 {
-    cleaner_start(core);
+    reconciler_start(core);
 }
 
 void core_task_begun(struct core *core)
@@ -39,7 +39,7 @@ bool core_drain(struct core *core, struct error *err)
             return false;
         }
     }
-    return cleaner_stop(core, err);
+    return reconciler_stop(core, err);
 }
 
 static const char *const status_names[] = {

@@ -16,6 +16,7 @@ struct core_options {
     const char *frontend_url; /* where the app lives, likewise */
     bool verify_browser; /* completing needs the one-time code that the callback gave the browser */
     int64_t execute_timeout_ms;
+    int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */
 };
 
 /* One per loop. The options' strings must outlive it. */

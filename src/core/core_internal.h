@@ -15,7 +15,7 @@ struct core {
     struct core_options options;
     int tasks_running; /* fibers that outlive the request that started them */
     struct fiber_condition task_ended;
-    struct cleaner *cleaner;          /* NULL where this core does not run it */
+    struct reconciler *reconciler;    /* NULL where this core does not run it */
     struct shown_integrations *shown; /* connections.c's; NULL: not read yet */
 };
 
@@ -87,7 +87,14 @@ struct db_value connection_metadata(void *memory, const char *label);
 SUSPENDS void cleanup_account(struct core *core, const char *account_id);
 /* The same, in a fiber of its own. */
 void cleanup_account_later(struct core *core, const char *account_id);
-/* Look for due jobs, now and from time to time. */
-void cleaner_start(struct core *core);
+/* Do the jobs that are due, until `*stopping`. */
+SUSPENDS MUST_CHECK bool cleanup_due(
+        struct core *core, void *memory, const bool *stopping, struct error *err);
+
+/* The background work of a process. */
+void reconciler_start(struct core *core);
 /* Returns when it has ended, or at the fiber's deadline. */
-SUSPENDS MUST_CHECK bool cleaner_stop(struct core *core, struct error *err);
+SUSPENDS MUST_CHECK bool reconciler_stop(struct core *core, struct error *err);
+struct reconciler *reconciler_new(struct core *core);
+/* What it does in one turn, if the lease is its own or nobody's. */
+SUSPENDS void reconciler_turn(struct core *core);

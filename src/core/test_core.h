@@ -131,7 +131,8 @@ static inline void fixture_main(void *argument)
     struct core_options core_options = {.public_url = "https://tenon.test",
             .frontend_url = "https://app.test",
             .verify_browser = !fixture->state_only,
-            .execute_timeout_ms = 5000};
+            .execute_timeout_ms = 5000,
+            .sync_interval_ms = 3600000};
     fixture->core = core_new(
             memory, fiber_loop(), fixture->db, composio, catalog_new(memory), &core_options);
     fixture->context = (struct context){fixture->core, memory, "user"};

@@ -63,6 +63,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .frontend_url = server->frontend_url,
             .verify_browser = config->connect_verification == CONFIG_CONNECT_VERIFICATION_BROWSER,
             .execute_timeout_ms = config->execute_timeout_ms,
+            .sync_interval_ms = config->sync_interval_ms,
     };
     thread->core = core_new(owner, loop, db, composio_new(owner, fetcher, &composio_options),
             server->catalog, &core_options);
