@@ -1,12 +1,16 @@
 /* Starts the program for tests: on free ports, in a directory of its own, with nothing of the caller's settings. What was
  * started ends with the test process at the latest. The program is $TENON, else build/tenon. */
 import { spawn } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const tenon = resolve(process.env.TENON ?? fileURLToPath(new URL('../build/tenon', import.meta.url)));
+// The Composio SDK uses the global, which Node 18 (Debian 12) does not have.
+globalThis.crypto ??= webcrypto;
+
 const START_TIMEOUT_MS = 60_000; // under AddressSanitizer on a busy machine
 const LOG_CHARS = 1_000_000;
 
