@@ -349,7 +349,7 @@ START_TEST(help_and_docs_have_every_option)
         ck_assert_str_ne(described(load(nothing, ""), names[i]), "absent");
     }
     /* Each group is one heading: its options stand together. */
-    ck_assert_uint_eq(count_lines(buffer_slice(&docs), "## "), 6);
+    ck_assert_uint_eq(count_lines(buffer_slice(&docs), "## "), 7);
     ck_assert_ptr_null(strstr(buffer_text(&help), "(null)"));
     ck_assert_ptr_null(strstr(buffer_text(&docs), "(null)"));
     ck_assert_ptr_null(strstr(buffer_text(&shown), "(null)"));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/core_internal.h"
+#include "core/redirect.h"
 #include "crypto/crypto.h"
 
 #define STATE_LIFETIME_MS (10 * 60 * 1000)
@@ -15,24 +16,18 @@
 
 /* ---- connect ---- */
 
-/* `redirect` is within `base`: the same up to its end, then nothing, a path, a query or a fragment. */
-static bool within(const char *redirect, const char *base)
-{
-    size_t length = strlen(base);
-    return strncmp(redirect, base, length) == 0 && strchr("/?#", redirect[length]) != NULL;
-}
-
 static bool choose_redirect(const struct context *context, const char *redirect_uri,
         const char **out, struct error *err)
 {
-    const char *base = context->core->options.frontend_url;
+    const struct core_options *options = &context->core->options;
     if (redirect_uri == NULL) {
-        *out = mem_printf(context->memory, "%s/oauth/callback", base);
+        *out = mem_printf(context->memory, "%s/oauth/callback", options->frontend_url);
         return true;
     }
-    if (!within(redirect_uri, base)) {
+    if (!redirect_allowed(options->frontend_url, options->redirect_uris, redirect_uri)) {
         return error_set(err, ERROR_BAD_REQUEST, "REDIRECT_NOT_ALLOWED",
-                "redirectUri must be within this server's FRONTEND_URL.");
+                "redirectUri must be within FRONTEND_URL or one of this server's REDIRECT_URIS; its operator may add "
+                "it there.");
     }
     *out = redirect_uri;
     return true;

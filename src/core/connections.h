@@ -54,7 +54,7 @@ struct connect_result {
  *
  *   ERROR_NOT_FOUND           PROVIDER_UNKNOWN
  *   ERROR_PRECONDITION_FAILED PROVIDER_NOT_CONFIGURED  `tenon setup` has not been run for it
- *   ERROR_BAD_REQUEST         REDIRECT_NOT_ALLOWED     not within FRONTEND_URL */
+ *   ERROR_BAD_REQUEST         REDIRECT_NOT_ALLOWED     redirect.h */
 SUSPENDS MUST_CHECK bool connections_connect(const struct context *context, const char *provider,
         const char *redirect_uri, struct connect_result *out, struct error *err);
 

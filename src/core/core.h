@@ -12,8 +12,9 @@
 struct core;
 
 struct core_options {
-    const char *public_url;   /* where browsers reach Tenon, without a slash at the end */
-    const char *frontend_url; /* where the app lives, likewise */
+    const char *public_url;    /* where browsers reach Tenon, without a slash at the end */
+    const char *frontend_url;  /* where the app lives, likewise */
+    const char *redirect_uris; /* redirect.h's list; NULL for none */
     bool verify_browser; /* completing needs the one-time code that the callback gave the browser */
     int64_t execute_timeout_ms;
     int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */

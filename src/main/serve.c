@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "core/redirect.h"
 #include "main/loop_thread.h"
 
 #include <arpa/inet.h>
@@ -61,6 +62,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
     struct core_options core_options = {
             .public_url = server->public_url,
             .frontend_url = server->frontend_url,
+            .redirect_uris = config->redirect_uris,
             .verify_browser = config->connect_verification == CONFIG_CONNECT_VERIFICATION_BROWSER,
             .execute_timeout_ms = config->execute_timeout_ms,
             .sync_interval_ms = config->sync_interval_ms,
@@ -183,7 +185,8 @@ bool server_start(void *owner, const struct config *config, struct db_store *sto
     struct server *server = mem_new(owner, struct server);
     *server = (struct server){
             .config = config, .store = store, .catalog = catalog, .dev_user = dev_user};
-    if (!claim_port(config->listen.host, config->listen.port, &server->port, err)) {
+    if (!redirect_list_check(config->redirect_uris, err) ||
+            !claim_port(config->listen.host, config->listen.port, &server->port, err)) {
         mem_free(server);
         return false;
     }
