@@ -1,4 +1,5 @@
 /* One attempt is a fetch; call_send() makes attempts until there is an answer worth having, call_object() judges it. */
+#include "composio/breaker.h"
 #include "composio/client_internal.h"
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@ struct composio {
     const char *api_key;
     int64_t timeout_ms;
     bool sunset_logged;
+    struct breaker breaker;
 };
 
 struct composio *composio_new(
@@ -28,6 +30,7 @@ struct composio *composio_new(
 {
     struct composio *client = mem_new(owner, struct composio);
     client->fetcher = fetcher;
+    client->breaker.patience_ms = options->patience_ms;
     client->api_key = mem_strdup(client, options->api_key);
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : ATTEMPT_TIMEOUT_MS;
     struct slice base = slice_of(options->base_url);
@@ -126,9 +129,25 @@ static void warn_of_sunset(
     }
 }
 
+/* Whether Composio itself is there: not whether it, or the tool, likes this request. */
+static enum breaker_outcome judge_reach(
+        const struct call *call, bool answered, int status, const struct error *lost)
+{
+    if (answered) {
+        return status >= 502 && status <= 504 ? BREAKER_NOT_REACHED : BREAKER_REACHED;
+    }
+    bool no_connection = lost->code == ERROR_SERVICE_UNAVAILABLE;
+    bool read_lost =
+            !call->once && (lost->code == ERROR_BAD_GATEWAY || lost->code == ERROR_GATEWAY_TIMEOUT);
+    return no_connection || read_lost ? BREAKER_NOT_REACHED : BREAKER_NOTHING_LEARNT;
+}
+
 static bool attempt(struct composio *client, void *owner, const struct call *call,
         struct answer *answer, struct error *err)
 {
+    if (!breaker_admit(&client->breaker, clock_monotonic_ms(), err)) {
+        return false;
+    }
     void *scratch = mem_scope_new(owner, "composio_attempt");
     const struct fetch_header headers[] = {{"x-api-key", client->api_key},
             {"accept", "application/json"}, {"content-type", "application/json"}};
@@ -141,6 +160,8 @@ static bool attempt(struct composio *client, void *owner, const struct call *cal
             .max_reply_bytes = call->max_reply_bytes > 0 ? call->max_reply_bytes : REPLY_BYTES};
     struct fetch_reply reply;
     bool ok = fetch(client->fetcher, scratch, &request, &reply, err);
+    breaker_note(&client->breaker, clock_monotonic_ms(),
+            judge_reach(call, ok, ok ? reply.status : 0, err));
     if (ok) {
         *answer = (struct answer){.status = reply.status, .slug = "", .request_id = ""};
         struct error no_json;
@@ -175,6 +196,9 @@ static bool is_passing(const struct call *call, const struct answer *answer)
 
 static bool may_send_again(const struct call *call, const struct error *lost)
 {
+    if (lost->retry_after_s > 0) {
+        return false; /* the breaker is open */
+    }
     return lost->code == ERROR_SERVICE_UNAVAILABLE ||        /* not sent */
            (lost->code == ERROR_BAD_GATEWAY && !call->once); /* timeouts took long enough already */
 }
@@ -235,6 +259,7 @@ bool fail_unanswered(const struct error *lost, struct error *err)
     } else {
         error_set(err, cause.code, "UPSTREAM_UNAVAILABLE",
                 "Composio cannot be reached at the moment; try again");
+        err->retry_after_s = cause.retry_after_s;
     }
     return error_detail(err, "%s", cause.message);
 }

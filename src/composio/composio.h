@@ -18,6 +18,9 @@
  * and of composio_execute() more, below. Messages say what to do and quote no upstream body; details are for the log:
  * status, slug, code and request id.
  *
+ * When Composio could not be reached for a while, calls fail with UPSTREAM_UNAVAILABLE and retry_after_s at
+ * once, without being sent: breaker.h.
+ *
  * Lists are read over all their pages; one of more than 100 pages of 50 is UPSTREAM_UNAVAILABLE. */
 #pragma once
 
@@ -29,7 +32,8 @@ struct composio;
 struct composio_options {
     const char *base_url; /* without /api/…, a slash at the end is dropped */
     const char *api_key;
-    int64_t timeout_ms; /* of one attempt; 0: 20 s */
+    int64_t timeout_ms;  /* of one attempt; 0: 20 s */
+    int64_t patience_ms; /* of failures alone, before calls are refused: breaker.h */
 };
 
 /* One per loop. Copies the options. */

@@ -123,8 +123,10 @@ static inline void fixture_main(void *argument)
     ck_assert(db_open(memory, store, fiber_loop(), &fixture->db, &fixture->err));
     ck_assert(db_migrate(fixture->db, db_migrations, &applied, &fixture->err));
     fixture->upstream = upstream_new(memory, answer, &fixture->fake);
-    struct composio_options options = {
-            .base_url = fixture->upstream->base, .api_key = "ak_test", .timeout_ms = 5000};
+    struct composio_options options = {.base_url = fixture->upstream->base,
+            .api_key = "ak_test",
+            .timeout_ms = 5000,
+            .patience_ms = 10000};
     struct fetch_options fetch_options = {0};
     struct composio *composio =
             composio_new(memory, fetcher_new(memory, fiber_loop(), &fetch_options), &options);

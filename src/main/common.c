@@ -204,7 +204,8 @@ static void setup_body(void *argument)
     }
     struct composio_options composio_options = {.base_url = config->composio_base_url,
             .api_key = config->composio_api_key,
-            .timeout_ms = config->upstream_timeout_ms};
+            .timeout_ms = config->upstream_timeout_ms,
+            .patience_ms = config->upstream_patience_ms};
     struct fetch_options fetch_options = {0};
     struct composio *composio = composio_new(
             memory, fetcher_new(memory, fiber_loop(), &fetch_options), &composio_options);

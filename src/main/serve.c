@@ -56,6 +56,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .base_url = config->composio_base_url,
             .api_key = config->composio_api_key,
             .timeout_ms = config->upstream_timeout_ms,
+            .patience_ms = config->upstream_patience_ms,
     };
     struct fetch_options fetch_options = {0};
     struct fetcher *fetcher = fetcher_new(owner, loop, &fetch_options);
