@@ -7,6 +7,7 @@
 
 #include "composio/composio.h"
 #include "core/catalog.h"
+#include "core/limits.h"
 #include "db/db.h"
 
 struct core;
@@ -17,6 +18,7 @@ struct core_options {
     const char *redirect_uris; /* redirect.h's list; NULL for none */
     bool verify_browser; /* completing needs the one-time code that the callback gave the browser */
     int64_t execute_timeout_ms;
+    struct limits *limits; /* of the process; must outlive the core. NULL: none */
     int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */
 };
 

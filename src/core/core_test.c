@@ -360,6 +360,30 @@ START_TEST(an_execution_is_checked_sent_once_and_recorded)
 }
 END_TEST
 
+static void executes_too_often(struct fixture *fixture)
+{
+    struct connection connection;
+    struct execution_result result;
+    struct limits_options options = {.user_executions_per_minute = 2};
+    fixture->core->options.limits = limits_new(fixture->context.memory, &options);
+    struct connect_result attempt = connect_once(fixture);
+    fixture->fake.status[1] = "ACTIVE";
+    ck_assert(complete(fixture, attempt.state, NULL, &connection));
+    fixture->fake.execute_reply = "{\"data\":{},\"error\":null,\"successful\":true}";
+    ck_assert(execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result));
+    ck_assert(execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result));
+    ck_assert(!execute(fixture, "GMAIL_FETCH_EMAILS", NULL, &result));
+    ck_assert_int_gt(fixture->err.retry_after_s, 0);
+    expect_refusal(fixture, false, "RATE_LIMITED");
+    ck_assert_int_eq(fixture->fake.executed, 2);
+}
+
+START_TEST(an_execution_beyond_the_limit_is_not_sent)
+{
+    with_core(executes_too_often, true);
+}
+END_TEST
+
 static void goes_away(void *argument)
 {
     struct fixture *fixture = argument;
@@ -411,6 +435,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, disconnecting_without_composio_leaves_a_job);
     TEST_ADD(suite, the_browser_goes_where_the_app_asked_if_it_may);
     TEST_ADD(suite, an_execution_is_checked_sent_once_and_recorded);
+    TEST_ADD(suite, an_execution_beyond_the_limit_is_not_sent);
     TEST_ADD(suite, a_caller_that_goes_away_loses_no_record);
 }
 TEST_MAIN("core", cases)

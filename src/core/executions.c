@@ -201,6 +201,9 @@ static void execution_main(void *argument)
     struct core *core = execution->context.core;
     log_add_field(fiber_memory(), "user", execution->context.user);
     run(execution);
+    if (core->options.limits != NULL) {
+        limits_end(core->options.limits, execution->context.user);
+    }
     core_task_ended(core);
     if (execution->abandoned) {
         log_info("execution %s ended without its caller", execution->result.id);
@@ -243,6 +246,11 @@ bool executions_run(const struct context *context, const struct execution_reques
             !check_tool(context, request->provider, request->tool, &row, err) ||
             !check_status(request->provider, row.connection_id != NULL, row.status, err) ||
             !execution_new(context, request, &row, &execution, err)) {
+        return false;
+    }
+    if (core->options.limits != NULL && !limits_begin(core->options.limits, context->user,
+                                                request->provider, clock_monotonic_ms(), err)) {
+        mem_free(execution);
         return false;
     }
     core_task_begun(core);

@@ -23,6 +23,7 @@ struct execution_result {
  *   ERROR_FORBIDDEN           TOOL_NOT_ALLOWED
  *   ERROR_BAD_REQUEST         ARGUMENTS_NOT_AN_OBJECT
  *   ERROR_PRECONDITION_FAILED NOT_CONNECTED, RECONNECT_REQUIRED
+ *   what limits_begin() says
  *   ERROR_GATEWAY_TIMEOUT, ERROR_BAD_GATEWAY  OUTCOME_UNKNOWN: it may have run; look before you try again */
 SUSPENDS MUST_CHECK bool executions_run(const struct context *context,
         const struct execution_request *request, struct execution_result *out, struct error *err);

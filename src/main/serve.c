@@ -21,6 +21,7 @@ struct server {
     const struct catalog *catalog;
     const char *dev_user;
     const char *public_url, *frontend_url;
+    struct limits *limits;
     int port;
     struct server_thread *threads;
     int count;
@@ -66,6 +67,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .redirect_uris = config->redirect_uris,
             .verify_browser = config->connect_verification == CONFIG_CONNECT_VERIFICATION_BROWSER,
             .execute_timeout_ms = config->execute_timeout_ms,
+            .limits = server->limits,
             .sync_interval_ms = config->sync_interval_ms,
     };
     thread->core = core_new(owner, loop, db, composio_new(owner, fetcher, &composio_options),
@@ -195,6 +197,13 @@ bool server_start(void *owner, const struct config *config, struct db_store *sto
     server->public_url =
             config->public_url != NULL ? config->public_url : config_address_url(server, bound);
     server->frontend_url = config->frontend_url != NULL ? config->frontend_url : server->public_url;
+    struct limits_options limits_options = {
+            .user_executions_per_minute = config->user_executions_per_minute,
+            .provider_executions_per_minute = config->provider_executions_per_minute,
+            .user_executions_at_once = config->user_executions_at_once,
+            .executions_at_once = config->executions_at_once,
+    };
+    server->limits = limits_new(server, &limits_options);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     server->count =
             config->tenon_threads > 0 ? (int)config->tenon_threads : (cores > 0 ? (int)cores : 1);
