@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TEXTS_MAX 1000
+#define TEXTS_MAX         1000
+#define CALL_CONTENT_TYPE "application/json; charset=utf-8"
 
 /* The caller's own id for the request, when it is one: at most 64 letters, digits and hyphens. */
 static const char *request_id_of(struct call *call)
@@ -29,7 +30,7 @@ void call_init(struct call *call, struct sandbox *sandbox, struct http_request *
             .memory = request->memory,
             .now_ms = sandbox_now_ms(sandbox),
             .status = 200,
-            .content_type = "application/json; charset=utf-8"};
+            .content_type = CALL_CONTENT_TYPE};
     call->request_id = request_id_of(call);
     buffer_init(&call->out, call->memory, CALL_BYTES_MAX);
     json_writer_init(&call->json, &call->out);
@@ -45,6 +46,7 @@ void call_answer_error(struct call *call, const struct error *err, int status)
 {
     const struct api_error_row *row = api_error_row(err);
     call->status = status == 0 ? row->status : status;
+    call->content_type = CALL_CONTENT_TYPE;
     buffer_init(&call->out, call->memory, CALL_BYTES_MAX);
     json_writer_init(&call->json, &call->out);
     struct json_writer *json = &call->json;

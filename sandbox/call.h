@@ -8,7 +8,7 @@
 #include "json/json.h"
 
 #define CALL_VALUES_MAX  2
-#define CALL_HEADERS_MAX 8
+#define CALL_HEADERS_MAX 16
 /* Of an answer. */
 #define CALL_BYTES_MAX (8 * 1024 * 1024)
 

@@ -2,12 +2,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sandbox/mcp_endpoint.h"
 
 #include <assert.h>
 
 static const struct route {
     enum route_area area;
-    const char *method, *pattern; /* {} matches one segment */
+    const char *method, *pattern; /* "*": any; {} matches one segment */
     route_handler *handler;
 } routes[] = {
         {ROUTE_API, "GET", "/connected_accounts", account_list},
@@ -63,6 +64,9 @@ static enum route_area area_of(struct slice *path, bool *v31_out)
         *path = slice_skip(*path, strlen(*v31_out ? "/api/v3.1" : "/api/v3"));
         return ROUTE_API;
     }
+    if (slice_starts(*path, "/v3/mcp/") || slice_starts(*path, "/tool_router/")) {
+        return ROUTE_MCP;
+    }
     return slice_starts(*path, "/_sandbox/") ? ROUTE_CONTROL : ROUTE_PAGE;
 }
 
@@ -97,7 +101,8 @@ static const struct route *find_route(struct call *call, enum route_area area, s
         method = SLICE("GET");
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (routes[i].area == area && slice_is(method, routes[i].method) &&
+        bool any = strcmp(routes[i].method, "*") == 0;
+        if (routes[i].area == area && (any || slice_is(method, routes[i].method)) &&
                 pattern_matches(call, routes[i].pattern, path)) {
             return &routes[i];
         }
@@ -107,12 +112,23 @@ static const struct route *find_route(struct call *call, enum route_area area, s
 
 /* ---- before the handler ---- */
 
-static bool check_key(struct call *call, struct error *err)
+/* MCP clients may send the project key as a bearer's too. */
+static struct slice bearer_of(const struct http_request *request)
+{
+    struct slice value = http_request_header(request, "authorization");
+    struct slice scheme = slice_split(&value, ' ');
+    return slice_is_nocase(scheme, "Bearer") ? slice_trim(value) : (struct slice){NULL, 0};
+}
+
+static bool check_key(struct call *call, enum route_area area, struct error *err)
 {
     const struct http_request *request = call->request;
     struct slice key = http_request_header(request, "x-api-key");
     struct slice user_key = http_request_header(request, "x-user-api-key");
     const char *wanted = call->sandbox->api_key;
+    if (area == ROUTE_MCP && key.data == NULL) {
+        key = bearer_of(request);
+    }
     if (key.data != NULL && user_key.data != NULL) {
         return api_error_set(err, API_UNAUTHORIZED,
                 "Multiple authentication modes were provided. Provide exactly one authentication "
@@ -167,7 +183,7 @@ static bool parse_body(struct call *call, enum route_area area, struct error *er
 {
     struct slice text = slice_trim(call->request->body);
     const struct json *body;
-    if (area == ROUTE_PAGE || text.length == 0) {
+    if (area == ROUTE_PAGE || area == ROUTE_MCP || text.length == 0) {
         return true;
     }
     if (!json_parse(call->memory, text, &body, err)) {
@@ -180,15 +196,39 @@ static bool parse_body(struct call *call, enum route_area area, struct error *er
     return true;
 }
 
+/* Who may send it, and how often. */
+static bool admit(struct call *call, enum route_area area, struct error *err)
+{
+    switch (area) {
+    case ROUTE_MCP:
+    case ROUTE_API:
+        if (!check_key(call, area, err)) {
+            if (area ==
+                    ROUTE_MCP) { /* RFC 9110 §15.5.2; no metadata, so that no client starts OAuth */
+                call_add_header(call, "WWW-Authenticate", "Bearer");
+            }
+            return false;
+        }
+        return check_rate(call, err);
+    case ROUTE_CONTROL:
+        return check_origin(call, err);
+    case ROUTE_PAGE:
+        break;
+    }
+    return true;
+}
+
 /* ---- the whole ---- */
 
 static void answer(struct call *call, enum route_area area, struct slice path)
 {
     struct error err = {0};
     const struct route *route = find_route(call, area, path);
-    bool good = area == ROUTE_CONTROL ? check_origin(call, &err)
-                : area == ROUTE_API   ? check_key(call, &err) && check_rate(call, &err)
-                                      : true;
+    bool good = area != ROUTE_MCP || mcp_check_origin(call, &err);
+    if (good && area == ROUTE_MCP && mcp_preflight(call)) {
+        return;
+    }
+    good = good && admit(call, area, &err);
     if (good && route == NULL) {
         good = api_error_set(&err, API_NOT_FOUND, "Cannot %.*s %.*s",
                 SLICE_ARG(call->request->method), SLICE_ARG(call->request->path));

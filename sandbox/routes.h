@@ -5,6 +5,7 @@
 
 enum route_area {
     ROUTE_API,     /* under /api/v3.1 and /api/v3; wants the key */
+    ROUTE_MCP,     /* MCP endpoints: any method; want the key, in either header */
     ROUTE_PAGE,    /* for browsers */
     ROUTE_CONTROL, /* of tests: no key, not in the journal, no faults */
 };

@@ -122,6 +122,7 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
     sandbox->clock_offset_ms = 0;
     faults_clear(sandbox->faults);
     journal_clear(sandbox->journal);
+    mcp_sessions_clear(sandbox->mcp_sessions);
     return seed(sandbox, owner, err);
 }
 
@@ -191,6 +192,7 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
     sandbox->catalog = catalog_load(sandbox);
     sandbox->faults = faults_new(sandbox);
     sandbox->journal = journal_new(sandbox);
+    sandbox->mcp_sessions = mcp_sessions_new(sandbox);
     const char *database = options->database_url == NULL ? temporary_file_new(sandbox, err)
                                                          : options->database_url;
     struct http_options http = {

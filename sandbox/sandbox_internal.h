@@ -6,6 +6,7 @@
 #include "sandbox/catalog.h"
 #include "sandbox/faults.h"
 #include "sandbox/journal.h"
+#include "sandbox/mcp_session.h"
 #include "sandbox/sandbox.h"
 
 /* The auth configs that exist from the beginning are SANDBOX_AUTH_CONFIG_PREFIX and the toolkit's slug. */
@@ -23,6 +24,7 @@ struct sandbox {
     const struct catalog *catalog;
     struct journal *journal;
     struct faults *faults;
+    struct mcp_sessions *mcp_sessions;
     int64_t clock_offset_ms; /* as stored in meta */
     int64_t window;          /* the minute that `window_requests` counts */
     int rate_limit, window_requests;
