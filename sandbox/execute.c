@@ -1,4 +1,5 @@
-/* POST /tools/execute/{}: whose account it runs on, then the tool. */
+#include "sandbox/execute.h"
+
 #include "sandbox/account.h"
 #include "sandbox/routes.h"
 #include "sandbox/world.h"
@@ -7,13 +8,7 @@
 
 /* ---- the request ---- */
 
-struct execute_request {
-    const char *user_id, *account_id, *version; /* NULL: not said */
-    const struct json *arguments;
-};
-
-static MUST_CHECK bool request_read(
-        struct call *call, struct execute_request *out, struct error *err)
+static MUST_CHECK bool request_read(struct call *call, struct execution *out, struct error *err)
 {
     const char *entity, *text;
     if (!field_text(call->body, "user_id", &out->user_id, err) ||
@@ -24,7 +19,11 @@ static MUST_CHECK bool request_read(
             !field_object(call->body, "arguments", &out->arguments, err)) {
         return false;
     }
+    out->slug = call->values[0];
     out->user_id = out->user_id == NULL ? entity : out->user_id;
+    if (out->version == NULL && !call->v31) {
+        out->version = CATALOG_BASE_VERSION;
+    }
     if (text != NULL && out->arguments != NULL) {
         return api_error_set(
                 err, API_BAD_REQUEST, "Provide either text or arguments, but not both");
@@ -36,20 +35,16 @@ static MUST_CHECK bool request_read(
     return true;
 }
 
-static MUST_CHECK bool tool_find(struct call *call, const struct execute_request *request,
+static MUST_CHECK bool tool_find(struct call *call, const struct execution *execution,
         const struct tool **out, struct error *err)
 {
-    const struct tool *tool = catalog_tool(call->sandbox->catalog, call->values[0]);
-    const char *version = request->version;
-    if (version == NULL) {
-        version = call->v31 ? CATALOG_VERSION : CATALOG_BASE_VERSION;
-    }
+    const struct tool *tool = catalog_tool(call->sandbox->catalog, execution->slug);
     if (tool == NULL) {
-        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND, "Tool %s not found", call->values[0]);
+        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND, "Tool %s not found", execution->slug);
     }
-    if (!tool_has_version(tool, version)) {
+    if (!tool_has_version(tool, execution->version)) {
         return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND,
-                "Tool %s not found in version %s of toolkit %s", tool->slug, version,
+                "Tool %s not found in version %s of toolkit %s", tool->slug, execution->version,
                 tool->toolkit->slug);
     }
     *out = tool;
@@ -59,38 +54,42 @@ static MUST_CHECK bool tool_find(struct call *call, const struct execute_request
 /* ---- the account ---- */
 
 static bool account_missing(
-        const struct execute_request *request, const char *toolkit, struct error *err)
+        const struct execution *execution, const char *toolkit, struct error *err)
 {
-    if (request->account_id != NULL) {
+    if (execution->account_id != NULL) {
         return api_error_set(err, API_EXECUTE_ACCOUNT_NOT_FOUND,
                 "No connected account found with ID %s for user ID %s for toolkit %s",
-                request->account_id, request->user_id, toolkit);
+                execution->account_id, execution->user_id, toolkit);
     }
     return api_error_set(err, API_EXECUTE_ACCOUNT_NOT_FOUND,
-            "No connected account found for user ID %s for toolkit %s", request->user_id, toolkit);
+            "No connected account found for user ID %s for toolkit %s", execution->user_id,
+            toolkit);
 }
 
+#define OF_AUTH_CONFIGS(list) \
+    "AND (" list " IS NULL OR c.id IN (SELECT value FROM json_each(" list "))) "
+
 /* The one named; else the newest ACTIVE one of the user, else the newest. */
-SUSPENDS static MUST_CHECK bool account_choose(struct call *call,
-        const struct execute_request *request, const char *toolkit, struct account *out,
-        struct error *err)
+SUSPENDS static MUST_CHECK bool account_choose(struct call *call, const struct execution *execution,
+        const char *toolkit, struct account *out, struct error *err)
 {
     const struct db_rows *rows;
-    bool named = request->account_id != NULL;
+    bool named = execution->account_id != NULL;
     const char *sql =
             named ? "SELECT " ACCOUNT_COLUMNS ACCOUNT_TABLES
-                    "WHERE a.id = $1 AND c.toolkit = $2 AND a.deleted = 0"
+                    "WHERE a.id = $1 AND c.toolkit = $2 AND a.deleted = 0 " OF_AUTH_CONFIGS("$3")
                   : "SELECT " ACCOUNT_COLUMNS ACCOUNT_TABLES
-                    "WHERE a.user_id = $1 AND c.toolkit = $2 AND a.deleted = 0 AND a.shared = 0 "
-                    "ORDER BY a.status = 'ACTIVE' DESC, a.created_at DESC, a.seq DESC LIMIT 1";
-    if (!db_read(call->sandbox->db, call->memory, sql,
-                DB_PARAMS(
-                        DB_TEXT(named ? request->account_id : request->user_id), DB_TEXT(toolkit)),
-                &rows, err)) {
+                    "WHERE a.user_id = $1 AND c.toolkit = $2 AND a.deleted = 0 AND a.shared = 0 " OF_AUTH_CONFIGS(
+                            "$3") "ORDER BY a.status = 'ACTIVE' DESC, a.created_at DESC, a.seq DESC LIMIT 1";
+    const struct texts *configs = &execution->auth_configs;
+    struct db_params params =
+            DB_PARAMS(DB_TEXT(named ? execution->account_id : execution->user_id), DB_TEXT(toolkit),
+                    configs->count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, configs)));
+    if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err)) {
         return false;
     }
     if (db_row_count(rows) == 0) {
-        return account_missing(request, toolkit, err);
+        return account_missing(execution, toolkit, err);
     }
     *out = account_read(call, rows, 0);
     return true;
@@ -119,16 +118,16 @@ static MUST_CHECK bool account_check(
 }
 
 SUSPENDS static MUST_CHECK bool account_find_for(struct call *call,
-        const struct execute_request *request, const char *toolkit, struct account *out,
+        const struct execution *execution, const char *toolkit, struct account *out,
         struct error *err)
 {
-    if (request->user_id == NULL || request->user_id[0] == '\0') {
+    if (execution->user_id == NULL || execution->user_id[0] == '\0') {
         return api_error_set(err, API_EXECUTE_USER_REQUIRED,
-                request->account_id == NULL ? "User ID is required."
-                                            : "User ID is required with connected account.");
+                execution->account_id == NULL ? "User ID is required."
+                                              : "User ID is required with connected account.");
     }
-    return account_choose(call, request, toolkit, out, err) &&
-           account_check(out, request->user_id, err);
+    return account_choose(call, execution, toolkit, out, err) &&
+           account_check(out, execution->user_id, err);
 }
 
 /* ---- the tool ---- */
@@ -172,9 +171,8 @@ SUSPENDS static MUST_CHECK bool run(struct tool_call *tool, struct error *err)
     return world_open(tool, err) && emulator(tool, err);
 }
 
-static void write_result(struct call *call, const struct tool_call *tool)
+static void write_result(struct json_writer *json, const struct tool_call *tool)
 {
-    struct json_writer *json = &call->json;
     bool successful = tool->failure == NULL;
     json_begin_object(json);
     json_write_name(json, "data");
@@ -189,24 +187,24 @@ static void write_result(struct call *call, const struct tool_call *tool)
     write_text_member(json, "error", tool->failure);
     write_bool_member(json, "successful", successful);
     write_text_member(json, "session_info", NULL);
-    write_text_member(json, "log_id", sandbox_new_id(call->memory, "log_", 12));
+    write_text_member(json, "log_id", sandbox_new_id(tool->memory, "log_", 12));
     json_end_object(json);
 }
 
-bool tool_execute(struct call *call, struct error *err)
+bool execution_run(struct call *call, const struct execution *execution, struct json_writer *json,
+        bool *successful_out, struct error *err)
 {
-    struct execute_request request = {0};
     struct account account = {0};
     struct tool_call tool = {.call = call, .memory = call->memory, .now_ms = call->now_ms};
-    if (!request_read(call, &request, err) || !tool_find(call, &request, &tool.tool, err) ||
-            !account_find_for(call, &request, tool.tool->toolkit->slug, &account, err)) {
+    if (!tool_find(call, execution, &tool.tool, err) ||
+            !account_find_for(call, execution, tool.tool->toolkit->slug, &account, err)) {
         return false;
     }
     assert(account.email != NULL); /* whatever makes an account ACTIVE says who it is */
     tool.email = account.email;
     tool.world =
             world_id(call->memory, account.user_id, account.auth_config.toolkit, account.email);
-    tool.arguments = request.arguments;
+    tool.arguments = execution->arguments;
     buffer_init(&tool.out, call->memory, CALL_BYTES_MAX / 2);
     json_writer_init(&tool.json, &tool.out);
     json_begin_object(&tool.json);
@@ -219,6 +217,17 @@ bool tool_execute(struct call *call, struct error *err)
     if (tool.out.overflow) {
         return api_error_set(err, API_INTERNAL, "The answer of %s is too large", tool.tool->slug);
     }
-    write_result(call, &tool);
+    write_result(json, &tool);
+    *successful_out = tool.failure == NULL;
     return true;
+}
+
+/* ---- POST /tools/execute/{} ---- */
+
+bool tool_execute(struct call *call, struct error *err)
+{
+    struct execution execution = {0};
+    bool ignored;
+    return request_read(call, &execution, err) &&
+           execution_run(call, &execution, &call->json, &ignored, err);
 }
