@@ -30,6 +30,11 @@
     X(MCP_INVALID, 400, 1142, "MCP_ValidationError",                                              \
             "Check the request against the API reference.")                                       \
     X(MCP_TOOL_NOT_FOUND, 400, 1147, "MCP_ToolNotFound", "List the tools of the toolkits.")       \
+    X(MCP_PARAMETER, 400, 1149, "MCP_InvalidParameter",                                           \
+            "Add user_id or connected_account_id to the MCP URL.")                                \
+    X(MCP_NOT_CONNECTED, 403, 10403, "HTTP_Forbidden",                                            \
+            "Connect an account of the user for every auth config of the server.")                \
+    X(MCP_INSTANCE_EXISTS, 409, 10409, "HTTP_Conflict", "Use the instance that exists.")          \
     X(MCP_NOT_FOUND, 404, 10404, "MCP_ResourceNotFound", "List the MCP servers.")                 \
     X(EXECUTE_TOOL_NOT_FOUND, 404, 1800, "ActionExecute_ToolNotFound",                            \
             "Check the slug, and that the version has it.")                                       \

@@ -34,7 +34,7 @@ struct mcp_view {
      * tool's result, for a model to read, and anything of the sandbox itself a JSON-RPC error. */
     bool (*run)(struct call *call, const struct mcp_view *view, const struct mcp_tool *tool,
             const struct json *arguments, struct mcp_result *out, struct error *err);
-    const void *context; /* of `run` */
+    void *context; /* of `run` */
 };
 
 /* Answer the request, whatever its method. True always: refusals are answers too. */

@@ -1,3 +1,5 @@
+#include "sandbox/mcp_server.h"
+
 #include "sandbox/auth_config.h"
 #include "sandbox/paging.h"
 #include "sandbox/routes.h"
@@ -7,16 +9,10 @@
 #define LIST_LIMIT_USUAL 10
 #define LIST_LIMIT_MOST  100
 
-struct mcp_server {
-    const char *id, *name;
-    struct texts auth_config_ids, toolkits, allowed_tools;
-    bool managed;
-    int64_t created_at, updated_at;
-};
-
-#define MCP_COLUMNS \
-    "id, name, auth_config_ids, toolkits, allowed_tools, managed, created_at, updated_at"
-#define MCP_COLUMN_COUNT 8
+#define MCP_COLUMNS                                                                         \
+    "id, name, auth_config_ids, toolkits, allowed_tools, managed, created_at, updated_at, " \
+    "(SELECT count(*) FROM mcp_instance i WHERE i.server_id = mcp_server.id AND i.deleted = 0)"
+#define MCP_COLUMN_COUNT 9
 
 static struct mcp_server mcp_server_read(struct call *call, const struct db_rows *rows, size_t row)
 {
@@ -29,6 +25,7 @@ static struct mcp_server mcp_server_read(struct call *call, const struct db_rows
             .managed = db_get_bool(rows, row, 5),
             .created_at = db_get_int(rows, row, 6),
             .updated_at = db_get_int(rows, row, 7),
+            .instances = db_get_int(rows, row, 8),
     };
 }
 
@@ -37,8 +34,7 @@ static bool not_found(const char *id, struct error *err)
     return api_error_set(err, API_MCP_NOT_FOUND, "MCP server \"%s\" not found", id);
 }
 
-static MUST_CHECK bool mcp_server_find(
-        struct call *call, const char *id, struct mcp_server *out, struct error *err)
+bool mcp_server_find(struct call *call, const char *id, struct mcp_server *out, struct error *err)
 {
     const struct db_rows *rows;
     if (!db_read(call->sandbox->db, call->memory,
@@ -53,11 +49,6 @@ static MUST_CHECK bool mcp_server_find(
     return true;
 }
 
-static const char *mcp_url(struct call *call, const char *id)
-{
-    return mem_printf(call->memory, "%s/v3/mcp/%s", call->sandbox->public_url, id);
-}
-
 /* ---- writing ---- */
 
 static void write_commands(struct call *call, const struct mcp_server *server)
@@ -69,7 +60,7 @@ static void write_commands(struct call *call, const struct mcp_server *server)
     for (size_t i = 0; i < 3; i++) {
         json_write_name(json, clients[i]);
         json_write_printf(json, "npx @composio/mcp@latest setup \"%s\" \"%s\" --client %s",
-                mcp_url(call, server->id), server->name, clients[i]);
+                mcp_server_url(call, server->id), server->name, clients[i]);
     }
     json_end_object(json);
 }
@@ -91,11 +82,10 @@ static void write_toolkits(struct call *call, const struct texts *toolkits)
     json_end_object(json);
 }
 
-/* `by_id`: with `deleted`, as GET and PATCH by id have it. */
-static void mcp_server_write(struct call *call, const struct mcp_server *server, bool by_id)
+/* All that an answer to POST /mcp/servers/custom has. */
+static void write_basics(struct call *call, const struct mcp_server *server)
 {
     struct json_writer *json = &call->json;
-    json_begin_object(json);
     json_write_name(json, "id");
     json_write_text(json, server->id);
     json_write_name(json, "name");
@@ -105,15 +95,23 @@ static void mcp_server_write(struct call *call, const struct mcp_server *server,
     json_write_name(json, "allowed_tools");
     texts_write(json, &server->allowed_tools);
     json_write_name(json, "mcp_url");
-    json_write_text(json, mcp_url(call, server->id));
-    write_toolkits(call, &server->toolkits);
+    json_write_text(json, mcp_server_url(call, server->id));
     write_commands(call, server);
+}
+
+/* `by_id`: with `deleted`, as GET and PATCH by id have it. */
+static void mcp_server_write(struct call *call, const struct mcp_server *server, bool by_id)
+{
+    struct json_writer *json = &call->json;
+    json_begin_object(json);
+    write_basics(call, server);
+    write_toolkits(call, &server->toolkits);
     json_write_name(json, "created_at");
     json_write_time(json, server->created_at);
     json_write_name(json, "updated_at");
     json_write_time(json, server->updated_at);
     json_write_name(json, "server_instance_count");
-    json_write_int(json, 0);
+    json_write_int(json, server->instances);
     json_write_name(json, "managed_auth_via_composio");
     json_write_bool(json, server->managed);
     if (by_id) {
@@ -234,13 +232,17 @@ bool mcp_server_create_custom(struct call *call, struct error *err)
         return false;
     }
     call->status = 201;
-    mcp_server_write(call, &server, false);
+    json_begin_object(&call->json);
+    write_basics(call, &server);
+    json_end_object(&call->json);
     return true;
 }
 
-/* ---- GET /mcp/servers, GET /mcp/{} ---- */
+/* ---- GET /mcp/servers, GET /mcp/app/{}, GET /mcp/{} ---- */
 
-bool mcp_server_list(struct call *call, struct error *err)
+/* `toolkit`: only servers with it; NULL: all. */
+SUSPENDS static MUST_CHECK bool write_list(
+        struct call *call, const char *toolkit, struct error *err)
 {
     static const char sql[] =
             "SELECT " MCP_COLUMNS ", count(*) OVER () FROM mcp_server "
@@ -249,6 +251,7 @@ bool mcp_server_list(struct call *call, struct error *err)
             "WHERE t.value IN (SELECT value FROM json_each($2)))) "
             "AND ($3 IS NULL OR EXISTS (SELECT 1 FROM json_each(auth_config_ids) c "
             "WHERE c.value IN (SELECT value FROM json_each($3)))) "
+            "AND ($8 IS NULL OR $8 IN (SELECT value FROM json_each(toolkits))) "
             "ORDER BY $5 * CASE WHEN $4 = 1 THEN created_at ELSE updated_at END, $5 * seq "
             "LIMIT $6 OFFSET $7";
     struct paging paging;
@@ -265,7 +268,7 @@ bool mcp_server_list(struct call *call, struct error *err)
             configs.count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, &configs)),
             DB_BOOL(order != NULL && strcmp(order, "created_at") == 0),
             DB_INT(direction != NULL && strcmp(direction, "asc") == 0 ? 1 : -1),
-            DB_INT(paging.limit), DB_INT(paging.offset));
+            DB_INT(paging.limit), DB_INT(paging.offset), DB_TEXT(toolkit));
     if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err)) {
         return false;
     }
@@ -281,6 +284,20 @@ bool mcp_server_list(struct call *call, struct error *err)
     paging_write_number(call, &paging, count == 0 ? 0 : db_get_int(rows, 0, MCP_COLUMN_COUNT));
     json_end_object(&call->json);
     return true;
+}
+
+bool mcp_server_list(struct call *call, struct error *err)
+{
+    return write_list(call, NULL, err);
+}
+
+bool mcp_server_list_of_app(struct call *call, struct error *err)
+{
+    const struct toolkit *toolkit = catalog_toolkit(call->sandbox->catalog, call->values[0]);
+    if (toolkit == NULL) {
+        return api_error_set(err, API_TOOLKIT_NOT_FOUND, "Toolkit %s not found", call->values[0]);
+    }
+    return write_list(call, toolkit->slug, err);
 }
 
 bool mcp_server_get(struct call *call, struct error *err)
@@ -366,48 +383,6 @@ bool mcp_server_delete(struct call *call, struct error *err)
     json_write_text(&call->json, call->values[0]);
     json_write_name(&call->json, "deleted");
     json_write_bool(&call->json, true);
-    json_end_object(&call->json);
-    return true;
-}
-
-/* ---- POST /mcp/servers/generate ---- */
-
-static void write_urls(struct call *call, const char *member, const char *base,
-        const char *parameter, const struct texts *values)
-{
-    json_write_name(&call->json, member);
-    json_begin_array(&call->json);
-    for (size_t i = 0; i < values->count; i++) {
-        struct buffer url;
-        buffer_init(&url, call->memory, 64 * 1024);
-        buffer_printf(&url, "%s%s=", base, parameter);
-        buffer_add_url_encoded(&url, slice_of(values->items[i]));
-        json_write_text(&call->json, buffer_text(&url));
-    }
-    json_end_array(&call->json);
-}
-
-bool mcp_server_generate(struct call *call, struct error *err)
-{
-    struct mcp_server server;
-    struct texts users, accounts;
-    const char *id;
-    if (!field_required(call->body, "mcp_server_id", &id, err) ||
-            !field_list(call->memory, call->body, "user_ids", &users, err) ||
-            !field_list(call->memory, call->body, "connected_account_ids", &accounts, err) ||
-            !mcp_server_find(call, id, &server, err)) {
-        return false;
-    }
-    bool helpers = json_bool(json_get(call->body, "managed_auth_by_composio"), false);
-    const char *url = mcp_url(call, server.id);
-    const char *base = mem_printf(
-            call->memory, "%s?%s", url, helpers ? "include_composio_helper_actions=true&" : "");
-    json_begin_object(&call->json);
-    json_write_name(&call->json, "mcp_url");
-    json_write_text(&call->json, url);
-    /* The plural is the service's own slip, which its transport then refuses; clients have to cope with it. */
-    write_urls(call, "connected_account_urls", base, "connected_account_ids", &accounts);
-    write_urls(call, "user_ids_url", base, "user_id", &users);
     json_end_object(&call->json);
     return true;
 }

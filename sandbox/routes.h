@@ -23,8 +23,12 @@ route_handler account_link, account_create;
 /* account_change.c */
 route_handler account_set_enabled, account_revoke, account_refresh, account_delete;
 /* mcp_servers.c */
-route_handler mcp_server_create, mcp_server_create_custom, mcp_server_list, mcp_server_generate,
+route_handler mcp_server_create, mcp_server_create_custom, mcp_server_list, mcp_server_list_of_app,
         mcp_server_get, mcp_server_update, mcp_server_delete;
+/* mcp_instances.c */
+route_handler mcp_instance_list, mcp_instance_create, mcp_instance_delete;
+/* mcp_gateway.c */
+route_handler mcp_server_generate, mcp_gateway;
 /* tools.c */
 route_handler tool_list, tool_enum, tool_get, toolkit_list, toolkit_get;
 /* execute.c */

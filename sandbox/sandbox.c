@@ -111,6 +111,7 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
             {"DELETE FROM world", {NULL, 0}},
             {"DELETE FROM link", {NULL, 0}},
             {"DELETE FROM account", {NULL, 0}},
+            {"DELETE FROM mcp_instance", {NULL, 0}},
             {"DELETE FROM mcp_server", {NULL, 0}},
             {"DELETE FROM auth_config", {NULL, 0}},
             {"DELETE FROM meta", {NULL, 0}},

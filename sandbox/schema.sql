@@ -70,6 +70,17 @@ CREATE TABLE mcp_server (
     deleted         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE TABLE mcp_instance (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL UNIQUE,
+    server_id  TEXT NOT NULL REFERENCES mcp_server (id),
+    user_id    TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    deleted    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX mcp_instance_user ON mcp_instance (server_id, user_id) WHERE deleted = 0;
+
 -- What the tools work on. A world is what one user sees of one account at a provider; it outlives the connection, as a
 -- mailbox does.
 CREATE TABLE world (
