@@ -191,6 +191,25 @@ static void write_result(struct json_writer *json, const struct tool_call *tool)
     json_end_object(json);
 }
 
+void execution_begin(struct tool_call *tool)
+{
+    buffer_init(&tool->out, tool->memory, CALL_BYTES_MAX / 2);
+    json_writer_init(&tool->json, &tool->out);
+    json_begin_object(&tool->json);
+}
+
+bool execution_end(struct tool_call *tool, struct json_writer *json, struct error *err)
+{
+    if (tool->failure == NULL) {
+        json_end_object(&tool->json);
+    }
+    if (tool->out.overflow) {
+        return api_error_set(err, API_INTERNAL, "The tool's answer is too large");
+    }
+    write_result(json, tool);
+    return true;
+}
+
 bool execution_run(struct call *call, const struct execution *execution, struct json_writer *json,
         bool *successful_out, struct error *err)
 {
@@ -205,19 +224,10 @@ bool execution_run(struct call *call, const struct execution *execution, struct 
     tool.world =
             world_id(call->memory, account.user_id, account.auth_config.toolkit, account.email);
     tool.arguments = execution->arguments;
-    buffer_init(&tool.out, call->memory, CALL_BYTES_MAX / 2);
-    json_writer_init(&tool.json, &tool.out);
-    json_begin_object(&tool.json);
-    if (!run(&tool, err)) {
+    execution_begin(&tool);
+    if (!run(&tool, err) || !execution_end(&tool, json, err)) {
         return false;
     }
-    if (tool.failure == NULL) {
-        json_end_object(&tool.json);
-    }
-    if (tool.out.overflow) {
-        return api_error_set(err, API_INTERNAL, "The answer of %s is too large", tool.tool->slug);
-    }
-    write_result(json, &tool);
     *successful_out = tool.failure == NULL;
     return true;
 }

@@ -1,7 +1,7 @@
 /* Executing a tool on a user's account: what POST /tools/execute/{} and the MCP endpoints have in common. */
 #pragma once
 
-#include "sandbox/call.h"
+#include "sandbox/tool_call.h"
 
 struct execution {
     const char *slug;
@@ -16,3 +16,8 @@ struct execution {
  * False: a refusal of the API; nothing was written. */
 SUSPENDS MUST_CHECK bool execution_run(struct call *call, const struct execution *execution,
         struct json_writer *json, bool *successful_out, struct error *err);
+
+/* For tools that run on no account: make `data` ready for writing, then write the whole result, whatever came of it.
+ * False: `data` grew too large. */
+void execution_begin(struct tool_call *tool);
+MUST_CHECK bool execution_end(struct tool_call *tool, struct json_writer *json, struct error *err);

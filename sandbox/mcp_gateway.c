@@ -1,8 +1,7 @@
 /* The URLs of MCP servers, and what answers at them: the server's tools, executed for the user whom the URL names. */
 #include "sandbox/account.h"
 #include "sandbox/execute.h"
-#include "sandbox/mcp_endpoint.h"
-#include "sandbox/mcp_server.h"
+#include "sandbox/mcp_helpers.h"
 #include "sandbox/routes.h"
 
 /* ---- POST /mcp/servers/generate ---- */
@@ -90,7 +89,7 @@ static void add_tools(struct call *call, const struct mcp_server *server, struct
     for (const struct tool *t = tool; t != NULL; t = t->next) {
         count += allows(server, t) ? 1 : 0;
     }
-    struct mcp_tool *tools = mem_array(call->memory, struct mcp_tool, count);
+    struct mcp_tool *tools = mem_array(call->memory, struct mcp_tool, count + MCP_HELPERS);
     for (; tool != NULL; tool = tool->next) {
         if (allows(server, tool)) {
             tools[view->tool_count++] = (struct mcp_tool){.name = tool->slug,
@@ -99,6 +98,10 @@ static void add_tools(struct call *call, const struct mcp_server *server, struct
                     .input = tool->input,
                     .tags = tool->tags};
         }
+    }
+    if (call_parameter_bool(call, "include_composio_helper_actions", false)) {
+        mcp_helpers_write(call, &tools[view->tool_count]);
+        view->tool_count += MCP_HELPERS;
     }
     view->tools = tools;
 }
@@ -147,6 +150,9 @@ SUSPENDS static MUST_CHECK bool run_tool(struct call *call, const struct mcp_vie
             return false;
         }
         execution.user_id = account.user_id;
+    }
+    if (tool->of != NULL) {
+        return mcp_helper_run(call, &gateway->server, execution.user_id, tool, arguments, out, err);
     }
     const struct tool *found = catalog_tool(call->sandbox->catalog, tool->name);
     struct buffer text;

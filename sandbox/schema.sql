@@ -1,5 +1,5 @@
 -- The sandbox's tables. Times are milliseconds of the sandbox's clock; lists and objects are JSON text. Rows of auth_config,
--- account and mcp_server are marked deleted, never removed: ids stay taken, as at the service.
+-- account, mcp_server and mcp_instance are marked deleted, never removed: ids stay taken, as at the service.
 
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,

@@ -168,6 +168,36 @@ test('a server without allowed tools has all of its toolkits\', one for several 
   assert.deepEqual(await names(custom), ['SLACK_SEND_MESSAGE']);
 });
 
+test('helper actions: a user connects by MCP alone', async (t) => {
+  const own = await authConfig('gmail');
+  const server = await mcpServer({ auth_config_ids: [own] });
+  const { user_ids_url: [url] } = await generated(server, { user_ids: ['mcp helped'], managed_auth_by_composio: true });
+  const mcp = await client(t, url);
+  const names = (await mcp.listTools()).tools.map((tool) => tool.name);
+  assert.deepEqual(names.sort(), ['COMPOSIO_CHECK_ACTIVE_CONNECTION', 'COMPOSIO_INITIATE_CONNECTION', ...TOOLS]);
+  const check = async (parameters) => (await called(mcp, 'COMPOSIO_CHECK_ACTIVE_CONNECTION', parameters)).data;
+  assert.deepEqual(await check({ toolkit: 'gmail' }),
+    { active_connection: false, connection_details: {}, required_parameters_for_connection: [] });
+
+  const { data } = await called(mcp, 'COMPOSIO_INITIATE_CONNECTION', { toolkit: 'GMAIL', parameters: {} });
+  const { connection_id: id, redirect_url: link } = data.response_data;
+  const account = await good('GET', `/connected_accounts/${id}`);
+  assert.deepEqual([account.user_id, account.auth_config.id, account.status], ['mcp helped', own, 'INITIALIZING']);
+  await consent(link, 'Approve');
+  const active = { active_connection: true, required_parameters_for_connection: null,
+    connection_details: { connected_account_id: id, toolkit: 'gmail', status: 'ACTIVE' } };
+  assert.deepEqual(await check({ toolkit: 'gmail' }), active);
+  assert.deepEqual(await check({ connected_account_id: id }), active);
+  assert.equal((await called(mcp, 'GMAIL_SEND_EMAIL', mail('Helped'))).successful, true);
+
+  const other = await connected('mcp not helped');
+  assert.equal((await check({ connected_account_id: other })).active_connection, false, 'another user\'s');
+  for (const [parameters, status] of [[{}, 400], [{ toolkit: 7 }, 400], [{ toolkit: 'slack' }, 404], [{ toolkit: 'none' }, 404]]) {
+    const failed = await called(mcp, 'COMPOSIO_INITIATE_CONNECTION', parameters);
+    assert.deepEqual([failed.isError, failed.data.status_code], [true, status], JSON.stringify(parameters));
+  }
+});
+
 test('refused before MCP begins: key, selector, server', async (t) => {
   const server = await mcpServer();
   const url = `${sandbox.url}/v3/mcp/${server.id}`;
