@@ -209,6 +209,12 @@ bool composio_account_link(struct composio *client, void *owner, const char *use
     return true;
 }
 
+/* Or there is nothing to revoke: no such account, a toolkit that cannot, a state without a grant. */
+static bool is_revoked(int status)
+{
+    return (status >= 200 && status <= 299) || status == 400 || status == 404 || status == 409;
+}
+
 bool composio_account_revoke(struct composio *client, const char *id, struct error *err)
 {
     void *scratch = mem_scope_new(NULL, __func__);
@@ -225,8 +231,9 @@ bool composio_account_revoke(struct composio *client, const char *id, struct err
     bool ok = call_send(client, scratch, &call, &answer, err);
     if (!ok) {
         fail_unanswered(err, err);
-    } else if (answer.status != 400 && answer.status != 404 && answer.status != 409 &&
-               (answer.status < 200 || answer.status > 299)) {
+    } else if (json_type(answer.body) != JSON_OBJECT && answer.status < 300) {
+        ok = fail_promise(call.what, err);
+    } else if (json_type(answer.body) != JSON_OBJECT || !is_revoked(answer.status)) {
         ok = fail_status(&call, &answer, err);
     }
     mem_free(scratch);
@@ -240,7 +247,8 @@ bool composio_account_delete(struct composio *client, const char *id, struct err
             .what = "connected account",
             .path = path_with(scratch, "/connected_accounts/", id)};
     struct error failure = {0};
-    bool ok = call_done(client, scratch, &call, &failure);
+    const struct json *object = NULL;
+    bool ok = call_object(client, scratch, &call, &object, &failure);
     mem_free(scratch);
     if (!ok && failure.code != ERROR_NOT_FOUND) {
         *err = failure;

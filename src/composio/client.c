@@ -274,7 +274,11 @@ bool fail_detail(const struct answer *answer, struct error *err)
 bool fail_status(const struct call *call, const struct answer *answer, struct error *err)
 {
     int status = answer->status;
-    if (status == 404) {
+    if (status == 404 && json_type(answer->body) != JSON_OBJECT) {
+        /* Some gateway's page, or another server: it does not say that the thing is gone. */
+        error_set(err, ERROR_BAD_GATEWAY, "UPSTREAM_UNAVAILABLE",
+                "COMPOSIO_BASE_URL does not answer as Composio does; try again");
+    } else if (status == 404) {
         error_set(
                 err, ERROR_NOT_FOUND, "UPSTREAM_NOT_FOUND", "Composio has no such %s", call->what);
     } else if (status == 401 || status == 403) {
@@ -314,12 +318,6 @@ static bool call_answer(struct composio *client, void *owner, const struct call 
         return fail_unanswered(err, err);
     }
     return (answer->status >= 200 && answer->status < 300) || fail_status(call, answer, err);
-}
-
-bool call_done(struct composio *client, void *owner, const struct call *call, struct error *err)
-{
-    struct answer answer;
-    return call_answer(client, owner, call, &answer, err);
 }
 
 bool call_object(struct composio *client, void *owner, const struct call *call,

@@ -30,9 +30,6 @@ struct answer {
  * reasons NOT_SENT and REPLY_LOST. */
 SUSPENDS MUST_CHECK bool call_send(struct composio *client, void *owner, const struct call *call,
         struct answer *answer_out, struct error *err);
-/* Send; anything but a 2xx fails as composio.h says. */
-SUSPENDS MUST_CHECK bool call_done(
-        struct composio *client, void *owner, const struct call *call, struct error *err);
 /* Send; the answer is a 2xx with a JSON object, or it fails as composio.h says. */
 SUSPENDS MUST_CHECK bool call_object(struct composio *client, void *owner, const struct call *call,
         const struct json **object_out, struct error *err);
