@@ -90,12 +90,43 @@ static void reply_callback_error(
             request, error_http_status(err->code), "text/html; charset=utf-8", buffer_slice(&html));
 }
 
+/* To a URL that has secrets in it. */
+static void reply_redirect(struct http_request *request, const char *location)
+{
+    struct http_header headers[] = {
+            {SLICE("location"), slice_of(location)},
+            {SLICE("referrer-policy"), SLICE("no-referrer")},
+            {SLICE("cache-control"), SLICE("no-store")},
+    };
+    struct http_reply reply = {.status = 302, .headers = headers, .header_count = 3};
+    http_reply(request, &reply);
+}
+
+/* Who is signed in in this browser, only the frontend knows: it calls integrations.verify (core/verify.c). */
+static void serve_verification(
+        struct api *api, struct http_request *request, const char *session_uri)
+{
+    struct buffer location;
+    buffer_init(&location, request->memory, 16 * 1024);
+    buffer_add_text(&location, api->options.frontend_url);
+    buffer_add_text(&location, "/oauth/callback?verify=1&session_uri=");
+    buffer_add_url_encoded(&location, slice_of(session_uri));
+    reply_redirect(request, buffer_text(&location));
+}
+
 static void serve_callback(struct api *api, struct http_request *request, const char *request_id)
 {
-    /* With FRONTEND_URL on this very origin, the frontend's page has the path too: its links name the provider. */
-    if (http_request_parameter(request, "provider") != NULL) {
+    /* With FRONTEND_URL on this very origin, the frontend's page has the path too: what we send there names the
+     * provider, or says "verify". */
+    if (http_request_parameter(request, "provider") != NULL ||
+            http_request_parameter(request, "verify") != NULL) {
         reply_page(request, 200, "text/html; charset=utf-8",
                 (struct slice){callback_html, callback_html_size});
+        return;
+    }
+    const char *session_uri = http_request_parameter(request, "session_uri");
+    if (session_uri != NULL) {
+        serve_verification(api, request, session_uri);
         return;
     }
     struct error err = {0};
@@ -112,13 +143,7 @@ static void serve_callback(struct api *api, struct http_request *request, const 
         reply_callback_error(request, request_id, &err);
         return;
     }
-    struct http_header headers[] = {
-            {SLICE("location"), slice_of(result.location)},
-            {SLICE("referrer-policy"), SLICE("no-referrer")},
-            {SLICE("cache-control"), SLICE("no-store")},
-    };
-    struct http_reply reply = {.status = 302, .headers = headers, .header_count = 3};
-    http_reply(request, &reply);
+    reply_redirect(request, result.location);
 }
 
 /* ---- health ---- */

@@ -157,6 +157,26 @@ static bool complete(struct trpc_call *call, struct error *err)
     return true;
 }
 
+static const struct trpc_field verify_input[] = {
+        {.name = "sessionUri", .type = TRPC_STRING, .min = 1, .max = 2048}, FIELDS_END};
+
+static bool verify(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct connection connection;
+    const char *provider = NULL;
+    if (!connections_verify(
+                &context, trpc_input_text(call, "sessionUri"), &provider, &connection, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    write_bool(call, "success", true);
+    write_text(call, "provider", provider);
+    write_connection(call, true, &connection, "");
+    json_end_object(call->output);
+    return true;
+}
+
 static bool disconnect(struct trpc_call *call, struct error *err)
 {
     struct context context = context_of(call);
@@ -209,6 +229,7 @@ const struct trpc_procedure api_procedures[] = {
         {"integrations.status", TRPC_QUERY, false, provider_input, status},
         {"integrations.connect", TRPC_MUTATION, false, connect_input, connect_},
         {"integrations.complete", TRPC_MUTATION, false, complete_input, complete},
+        {"integrations.verify", TRPC_MUTATION, false, verify_input, verify},
         {"integrations.disconnect", TRPC_MUTATION, false, provider_input, disconnect},
         {"health", TRPC_QUERY, true, NULL, health},
 };

@@ -209,6 +209,38 @@ bool composio_account_link(struct composio *client, void *owner, const char *use
     return true;
 }
 
+bool composio_complete_auth(struct composio *client, void *owner, const char *session_uri,
+        const char *user_id, const char **account_id_out, struct error *err)
+{
+    struct buffer body;
+    struct json_writer writer;
+    request_buffer_init(&body, owner);
+    json_writer_init(&writer, &body);
+    json_begin_object(&writer);
+    json_write_name(&writer, "session_uri");
+    json_write_text(&writer, session_uri);
+    json_write_name(&writer, "user_id");
+    json_write_text(&writer, user_id);
+    json_end_object(&writer);
+    const struct call call = {.method = "POST",
+            .what = "verification session",
+            .path = "/connected_accounts/complete_auth",
+            .body = buffer_slice(&body),
+            .once = true};
+    const struct json *object;
+    if (!call_object(client, owner, &call, &object, err)) {
+        return false;
+    }
+    /* Two forms are documented. */
+    const char *id = member_text(object, "connected_account_id",
+            member_text(json_get(object, "connected_account"), "id", NULL));
+    if (id == NULL) {
+        return fail_promise(call.what, err);
+    }
+    *account_id_out = id;
+    return true;
+}
+
 /* Or there is nothing to revoke: no such account, a toolkit that cannot, a state without a grant. */
 static bool is_revoked(int status)
 {

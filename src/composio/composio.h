@@ -88,6 +88,11 @@ struct composio_link {
 SUSPENDS MUST_CHECK bool composio_account_link(struct composio *client, void *owner,
         const char *user_id, const char *auth_config_id, const char *callback_url,
         struct composio_link *out, struct error *err);
+/* Identity verification: the browser of `session_uri` is signed in as `user_id`. *account_id_out is the account, ACTIVE from
+ * now on. UPSTREAM_NOT_FOUND: no such session, or too late; UPSTREAM_REJECTED: another user's, and the account is FAILED. */
+SUSPENDS MUST_CHECK bool composio_complete_auth(struct composio *client, void *owner,
+        const char *session_uri, const char *user_id, const char **account_id_out,
+        struct error *err);
 /* Take the grant back at the provider. True also when there is nothing to revoke (400, 404, 409). */
 SUSPENDS MUST_CHECK bool composio_account_revoke(
         struct composio *client, const char *id, struct error *err);

@@ -72,6 +72,16 @@ static bool list_accounts(struct stage *stage, struct error *err)
     return ok;
 }
 
+static bool complete_auth(struct stage *stage, struct error *err)
+{
+    const char *id = NULL;
+    bool ok = composio_complete_auth(stage->client, stage->owner, "urn:s", "u1", &id, err);
+    if (ok) {
+        buffer_printf(&stage->out, "%s\n", id);
+    }
+    return ok;
+}
+
 static bool link_account(struct stage *stage, struct error *err)
 {
     struct composio_link link;
@@ -313,6 +323,33 @@ static const struct row accounts[] = {
                 .requests =
                         "POST /api/v3.1/connected_accounts/link {\"auth_config_id\":\"ac_1\","
                         "\"user_id\":\"u\\\"1\",\"callback_url\":\"https://app.example/cb?state=a&b\"}\n",
+                .code = ERROR_BAD_GATEWAY,
+                .reason = "UPSTREAM_UNAVAILABLE"},
+        {.name = "identity verified",
+                .act = complete_auth,
+                .replies = {{200,
+                        "{\"connected_account_id\":\"ca_1\",\"toolkit_slug\":\"gmail\"}"}},
+                .requests =
+                        "POST /api/v3.1/connected_accounts/complete_auth {\"session_uri\":\"urn:s\",\"user_id\":\"u1\"}\n",
+                .result = "ca_1\n"},
+        {.name = "identity verified, in the other form",
+                .act = complete_auth,
+                .replies = {{200, "{\"connected_account\":{\"id\":\"ca_1\"}}"}},
+                .requests =
+                        "POST /api/v3.1/connected_accounts/complete_auth {\"session_uri\":\"urn:s\",\"user_id\":\"u1\"}\n",
+                .result = "ca_1\n"},
+        {.name = "identity of another user, asked once",
+                .act = complete_auth,
+                .replies = {{400, "{}"}},
+                .requests =
+                        "POST /api/v3.1/connected_accounts/complete_auth {\"session_uri\":\"urn:s\",\"user_id\":\"u1\"}\n",
+                .code = ERROR_BAD_REQUEST,
+                .reason = "UPSTREAM_REJECTED"},
+        {.name = "identity without an account",
+                .act = complete_auth,
+                .replies = {{200, "{}"}},
+                .requests =
+                        "POST /api/v3.1/connected_accounts/complete_auth {\"session_uri\":\"urn:s\",\"user_id\":\"u1\"}\n",
                 .code = ERROR_BAD_GATEWAY,
                 .reason = "UPSTREAM_UNAVAILABLE"},
         {.name = "revoke",

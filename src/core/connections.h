@@ -79,6 +79,14 @@ SUSPENDS MUST_CHECK bool connections_callback(struct core *core, void *memory, c
 SUSPENDS MUST_CHECK bool connections_complete(const struct context *context, const char *provider,
         const char *state, const char *code, struct connection *out, struct error *err);
 
+/* The same for a browser that Composio's identity verification brought (verify.c): the session URI is one-time, too.
+ *
+ *   what connections_complete() says, and
+ *   ERROR_BAD_REQUEST         STATE_EXPIRED          Composio does not know the session, or no more
+ *   ERROR_FORBIDDEN           AUTHORIZATION_DENIED   the account was begun for another user */
+SUSPENDS MUST_CHECK bool connections_verify(const struct context *context, const char *session_uri,
+        const char **provider_out, struct connection *out, struct error *err);
+
 /* The row is REVOKED at once, the account revoked and deleted at Composio now or, when Composio cannot be reached, by a
  * job later. True also when nothing was connected.
  *   ERROR_NOT_FOUND PROVIDER_UNKNOWN */

@@ -115,6 +115,50 @@ START_TEST(a_callback_with_another_account_or_a_failed_read_changes_nothing)
 }
 END_TEST
 
+static void verifies_identity(struct fixture *fixture)
+{
+    struct connection connection;
+    const char *provider = NULL;
+    struct connect_result result = connect_once(fixture);
+    expect_refusal(fixture,
+            connections_verify(&fixture->context, "guessed", &provider, &connection, &fixture->err),
+            "STATE_EXPIRED");
+    for (int again = 0; again < 2; again++) { /* an answer may be lost */
+        ck_assert(connections_verify(
+                &fixture->context, "urn:session", &provider, &connection, &fixture->err));
+        ck_assert_str_eq(provider, "gmail");
+        ck_assert_int_eq(connection.status, CONNECTION_ACTIVE);
+    }
+    ck_assert_int_eq(fixture->fake.verified, 1);
+    expect_refusal(fixture, complete(fixture, result.state, NULL, &connection), "CODE_REQUIRED");
+}
+
+START_TEST(composios_identity_verification_takes_the_place_of_the_code)
+{
+    with_core(verifies_identity, false);
+}
+END_TEST
+
+static void verifies_another_identity(struct fixture *fixture)
+{
+    struct connection connection;
+    const char *provider = NULL;
+    connect_once(fixture);
+    fixture->context.user = "lured";
+    expect_refusal(fixture,
+            connections_verify(
+                    &fixture->context, "urn:session", &provider, &connection, &fixture->err),
+            "AUTHORIZATION_DENIED");
+    fixture->context.user = "user";
+    ck_assert(!connect_once(fixture).connected);
+}
+
+START_TEST(identity_verification_refuses_a_lured_user)
+{
+    with_core(verifies_another_identity, false);
+}
+END_TEST
+
 static const struct {
     const char *name, *status, *reason;
     enum connection_status row;
@@ -423,6 +467,8 @@ END_TEST
 static void cases(Suite *suite)
 {
     TEST_ADD(suite, an_account_is_connected_by_state_and_code);
+    TEST_ADD(suite, composios_identity_verification_takes_the_place_of_the_code);
+    TEST_ADD(suite, identity_verification_refuses_a_lured_user);
     TEST_ADD(suite, the_weaker_verification_takes_the_state_alone);
     TEST_ADD(suite, a_callback_before_the_consent_spends_the_attempt);
     TEST_ADD(suite, a_callback_with_another_account_or_a_failed_read_changes_nothing);

@@ -18,7 +18,7 @@ struct fake {
     const char *status[16]; /* of account ca_N; NULL: 404 */
     const char *owner;      /* user_id of every account */
     int fail_status;        /* answer everything with it; 0: not */
-    int executed, deleted;
+    int executed, deleted, verified;
     const char *execute_reply;
 };
 
@@ -73,6 +73,19 @@ static inline enum upstream_next answer(
         }
         snprintf(body + length, sizeof body - length, "],\"next_cursor\":null}");
         upstream_reply(socket, 200, "", body);
+    } else if (strcmp(path, "/connected_accounts/complete_auth") == 0) {
+        number = fake->links;
+        if (strstr(request->body.data, "urn:session") == NULL) {
+            upstream_reply(socket, 404, "", "{}");
+        } else if (strstr(request->body.data, "\"user_id\":\"user\"") == NULL) {
+            fake->status[number] = "FAILED";
+            upstream_reply(socket, 400, "", "{}");
+        } else {
+            fake->status[number] = "ACTIVE";
+            fake->verified++;
+            snprintf(body, sizeof body, "{\"connected_account_id\":\"ca_%d\"}", number);
+            upstream_reply(socket, 200, "", body);
+        }
     } else if (strncmp(path, "/tools/execute/", 15) == 0) {
         fake->executed++;
         upstream_reply(socket, 200, "", fake->execute_reply);

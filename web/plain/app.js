@@ -257,9 +257,11 @@ async function refresh() {
 }
 
 /** The callback page tells how it went, wherever the browser put it; without a session it hands over what it has. */
-news.onmessage = ({ data: { provider, problem, state, code } }) => {
+news.onmessage = ({ data: { provider, problem, state, code, sessionUri } }) => {
   const card = cards.get(provider);
-  if (state === undefined) {
+  if (sessionUri !== undefined) {
+    tell('verify', { sessionUri }).catch(showProblem).finally(refresh);
+  } else if (state === undefined) {
     if (problem) card?.endAttempt(problem, true);
     refresh();
   } else if (card?.attempt?.state === state) {

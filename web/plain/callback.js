@@ -3,7 +3,7 @@ import { hasToken, signIn, tell } from '/client.js';
 
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-const [provider, state, code] = ['provider', 'state', 'code'].map((name) => query.get(name) ?? undefined);
+const [provider, state, code, sessionUri] = ['provider', 'state', 'code', 'session_uri'].map((name) => query.get(name) ?? undefined);
 history.replaceState(null, '', '/oauth/callback'); // neither in the history nor over a shoulder
 const news = new BroadcastChannel('tenon');
 
@@ -24,13 +24,13 @@ function fail(error) {
 async function complete() {
   if (!hasToken() && await signIn() === null) {
     // A browser that gave this window no session of ours: the one that began may have it.
-    news.postMessage({ provider, state, code });
+    news.postMessage({ provider, state, code, sessionUri });
     show('Almost done', 'Go back to the window where you pressed Connect: it finishes by itself.');
     return;
   }
-  await tell('complete', { provider, state, code });
+  const done = sessionUri === undefined ? await tell('complete', { provider, state, code }) : await tell('verify', { sessionUri });
   show('Connected', 'You can close this window.');
-  news.postMessage({ provider });
+  news.postMessage({ provider: provider ?? done.provider });
   window.close();
 }
 
