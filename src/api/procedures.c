@@ -68,14 +68,7 @@ static bool list(struct trpc_call *call, struct error *err)
         char path[24];
         snprintf(path, sizeof path, "%zu.", i);
         json_begin_object(call->output);
-        write_text(call, "provider", integration->provider);
-        write_text(call, "displayName", integration->display_name);
-        write_text(call, "icon", integration->icon);
-        write_text(call, "description", integration->description);
-        json_write_name(call->output, "requiredScopes");
-        json_write_raw(call->output, integration->required_scopes);
-        json_write_name(call->output, "allowedTools");
-        json_write_raw(call->output, integration->allowed_tools);
+        json_write_raw_members(call->output, integration->members);
         write_connection(call, integration->has_connection, &integration->connection, path);
         json_end_object(call->output);
     }

@@ -57,6 +57,33 @@ struct shown_integrations {
     int64_t read_ms; /* monotonic */
 };
 
+static struct slice write_members(void *owner, const struct db_rows *rows, size_t row)
+{
+    static const struct {
+        const char *name;
+        bool is_json;
+    } columns[] = {{"provider", false}, {"displayName", false}, {"icon", false},
+            {"description", false}, {"requiredScopes", true}, {"allowedTools", true}};
+    struct buffer text;
+    struct json_writer writer;
+    buffer_init(&text, owner, SIZE_MAX / 2); /* of the operator's own rows */
+    json_writer_init(&writer, &text);
+    json_begin_object(&writer);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        struct slice value = db_get_slice(rows, row, i);
+        json_write_name(&writer, columns[i].name);
+        if (columns[i].is_json) {
+            json_write_raw(&writer, value);
+        } else if (value.data == NULL) {
+            json_write_null(&writer);
+        } else {
+            json_write_string(&writer, value);
+        }
+    }
+    json_end_object(&writer);
+    return (struct slice){text.data + 1, text.length - 2};
+}
+
 /* Take a row in. A provider with several auth configs shows the newest, which is the one that connects. */
 static void take_integration(
         struct shown_integrations *shown, const struct db_rows *rows, size_t row)
@@ -69,11 +96,7 @@ static void take_integration(
     shown->count += at == shown->count;
     shown->list[at] = (struct integration){
             .provider = provider,
-            .display_name = db_get_text(rows, row, 1),
-            .icon = db_get_text(rows, row, 2),
-            .description = db_get_text(rows, row, 3),
-            .required_scopes = db_get_slice(rows, row, 4),
-            .allowed_tools = db_get_slice(rows, row, 5),
+            .members = write_members(shown, rows, row),
     };
 }
 

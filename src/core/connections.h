@@ -25,9 +25,10 @@ struct connection {
 };
 
 struct integration {
-    const char *provider, *display_name, *icon, *description; /* the last two may be NULL */
-    struct slice required_scopes, allowed_tools; /* JSON arrays of strings, as stored */
-    int64_t created_at_ms;                       /* when it was set up */
+    const char *provider;
+    /* What everybody is shown of it, as members of a JSON object: provider, displayName, icon, description, requiredScopes,
+     * allowedTools. Written once for all answers, of which it is most. */
+    struct slice members;
     bool has_connection;
     struct connection connection;
 };

@@ -82,6 +82,8 @@ void json_write_time(struct json_writer *writer, int64_t ms);
 void json_write_value(struct json_writer *writer, const struct json *value);
 /* A whole JSON text that is known to be one. */
 void json_write_raw(struct json_writer *writer, struct slice text);
+/* Likewise the members of an object, without its braces: one at least. */
+void json_write_raw_members(struct json_writer *writer, struct slice text);
 
 /* The value's text, for storage; lives as long as `owner`. */
 struct slice json_to_text(void *owner, const struct json *value);

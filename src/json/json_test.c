@@ -482,11 +482,15 @@ START_TEST(writes_all_kinds)
     json_write_value(&writer, NULL);
     json_write_name(&writer, "raw");
     json_write_raw(&writer, SLICE("{\"a\":1}"));
+    json_write_raw_members(&writer, SLICE("\"b\":2,\"c\":3"));
+    json_write_name(&writer, "last");
+    json_write_int(&writer, 4);
     json_end_object(&writer);
     ck_assert_str_eq(buffer_text(&out),
             "{\"list\":[null,true,-9223372036854775808,\"say \\\"hi\\\"\",null,{},[]],"
             "\"n\\u0000n\":\"\\u0000\",\"time\":\"1970-01-01T00:00:00.000Z\",\"printf\":\"7\\nx\","
-            "\"value\":[1.10],\"none\":null,\"raw\":{\"a\":1}}");
+            "\"value\":[1.10],\"none\":null,\"raw\":{\"a\":1},"
+            "\"b\":2,\"c\":3,\"last\":4}");
     parse(buffer_slice(&out));
     mem_free(owner);
 }

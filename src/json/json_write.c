@@ -296,6 +296,12 @@ void json_write_raw(struct json_writer *writer, struct slice text)
     buffer_add_slice(writer->out, text);
 }
 
+void json_write_raw_members(struct json_writer *writer, struct slice text)
+{
+    assert(!writer->after_name);
+    json_write_raw(writer, text);
+}
+
 struct slice json_to_text(void *owner, const struct json *value)
 {
     struct buffer text;
