@@ -135,6 +135,13 @@ static bool account_matches(const void *item, const void *wanted)
            strcmp(account->auth_config_id, filter->auth_config_id) == 0;
 }
 
+static bool account_is_active_of(const void *item, const void *auth_config_id)
+{
+    const struct composio_account *account = item;
+    return account->status == COMPOSIO_STATUS_ACTIVE &&
+           strcmp(account->auth_config_id, auth_config_id) == 0;
+}
+
 static int newer_first(const void *left, const void *right)
 {
     const struct composio_account *a = left, *b = right;
@@ -165,6 +172,29 @@ bool composio_account_list(struct composio *client, void *owner, const char *use
     qsort(items, count, sizeof(struct composio_account), newer_first);
     *list_out = items;
     *count_out = count;
+    return true;
+}
+
+bool composio_account_page(struct composio *client, void *owner, const char *auth_config_id,
+        const char *cursor, struct composio_account **list_out, size_t *count_out,
+        const char **next_out, struct error *err)
+{
+    struct buffer path;
+    request_buffer_init(&path, owner);
+    buffer_add_text(
+            &path, "/connected_accounts?statuses=ACTIVE&order_by=created_at&order_direction=desc");
+    query_add(&path, "auth_config_ids", auth_config_id);
+    const struct list list = {.what = "connected account",
+            .path = buffer_text(&path),
+            .item_size = sizeof(struct composio_account),
+            .read = account_read,
+            .keep = account_is_active_of,
+            .filter = auth_config_id};
+    void *items;
+    if (!list_page(client, owner, &list, cursor, &items, count_out, next_out, err)) {
+        return false;
+    }
+    *list_out = items;
     return true;
 }
 

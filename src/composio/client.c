@@ -15,6 +15,7 @@
 #define REPLY_BYTES        (8 * 1024 * 1024)
 #define REQUEST_BYTES      (16 * 1024 * 1024)
 #define WORD_LENGTH_MAX    80 /* of a slug, code or request id */
+#define HTTP_DATE_SIZE     40
 
 struct composio {
     struct fetcher *fetcher;
@@ -23,6 +24,8 @@ struct composio {
     int64_t timeout_ms;
     bool sunset_logged;
     struct breaker breaker;
+    char date[HTTP_DATE_SIZE]; /* of the newest answer that had one, */
+    int64_t date_read_ms;      /* which came then by our clock */
 };
 
 struct composio *composio_new(
@@ -85,24 +88,35 @@ static void read_error(struct answer *answer)
     }
 }
 
-/* RFC 9110 §10.2.3: seconds, or a date in one of the forms of §5.6.7. -1: neither. */
-static int64_t parse_retry_after(const char *text)
+/* RFC 9110 §5.6.7, all of its forms. */
+static bool parse_http_date(const char *text, int64_t *ms_out)
 {
-    size_t digits = strspn(text, "0123456789");
-    if (digits > 0 && text[digits] == '\0') {
-        return digits > 9 ? INT32_MAX * 1000LL : strtoll(text, NULL, 10) * 1000;
-    }
     static const char *const forms[] = {
             "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         struct tm date = {0};
         const char *end = strptime(text, forms[i], &date);
         if (end != NULL && *end == '\0') {
-            int64_t left = (int64_t)timegm(&date) * 1000 - clock_now_ms();
-            return left > 0 ? left : 0;
+            *ms_out = (int64_t)timegm(&date) * 1000;
+            return true;
         }
     }
-    return -1;
+    return false;
+}
+
+/* RFC 9110 §10.2.3: seconds, or a date. -1: neither. */
+static int64_t parse_retry_after(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && text[digits] == '\0') {
+        return digits > 9 ? INT32_MAX * 1000LL : strtoll(text, NULL, 10) * 1000;
+    }
+    int64_t date_ms;
+    if (!parse_http_date(text, &date_ms)) {
+        return -1;
+    }
+    int64_t left = date_ms - clock_now_ms();
+    return left > 0 ? left : 0;
 }
 
 static int64_t read_retry_after(const struct fetch_reply *reply)
@@ -116,6 +130,26 @@ static int64_t read_retry_after(const struct fetch_reply *reply)
     }
     const char *text = fetch_reply_header(reply, "retry-after");
     return text == NULL ? -1 : parse_retry_after(text);
+}
+
+/* Kept as it came: it is read when somebody asks. */
+static void note_date(struct composio *client, const struct fetch_reply *reply)
+{
+    const char *date = fetch_reply_header(reply, "date");
+    if (date != NULL && strlen(date) < sizeof client->date) {
+        memcpy(client->date, date, strlen(date) + 1);
+        client->date_read_ms = clock_now_ms();
+    }
+}
+
+bool composio_clock_skew(const struct composio *client, int64_t *ms_out)
+{
+    int64_t date_ms;
+    if (!parse_http_date(client->date, &date_ms)) {
+        return false;
+    }
+    *ms_out = date_ms - client->date_read_ms;
+    return true;
 }
 
 static void warn_of_sunset(
@@ -172,6 +206,7 @@ static bool attempt(struct composio *client, void *owner, const struct call *cal
         const char *should = fetch_reply_header(&reply, "x-should-retry");
         answer->should_retry = should == NULL ? -1 : strcmp(should, "true") == 0;
         warn_of_sunset(client, call, &reply);
+        note_date(client, &reply);
     }
     mem_free(scratch);
     return ok;

@@ -61,6 +61,10 @@ struct list {
     bool (*keep)(const void *item, const void *filter); /* NULL: all */
     const void *filter;
 };
+/* One page of it. `position` NULL: the first; *next_out NULL: that was the last. */
+SUSPENDS MUST_CHECK bool list_page(struct composio *client, void *owner, const struct list *list,
+        const char *position, void **items_out, size_t *count_out, const char **next_out,
+        struct error *err);
 SUSPENDS MUST_CHECK bool list_read(struct composio *client, void *owner, const struct list *list,
         void **items_out, size_t *count_out, struct error *err);
 

@@ -39,6 +39,9 @@ struct composio_options {
 /* One per loop. Copies the options. */
 struct composio *composio_new(
         void *owner, struct fetcher *fetcher, const struct composio_options *options);
+/* Composio's clock less ours when its newest answer came, exact to a second or two. False: none came, or none with a date
+ * (RFC 9110 §6.6.1). */
+bool composio_clock_skew(const struct composio *client, int64_t *ms_out);
 
 /* ---- auth configs: how users of a toolkit authenticate ---- */
 
@@ -81,6 +84,11 @@ SUSPENDS MUST_CHECK bool composio_account_get(struct composio *client, void *own
 SUSPENDS MUST_CHECK bool composio_account_list(struct composio *client, void *owner,
         const char *user_id, const char *auth_config_id, struct composio_account **list_out,
         size_t *count_out, struct error *err);
+/* The ACTIVE accounts of all users under the auth config, disabled ones too, newest first: a page of them. `cursor` NULL:
+ * the first; *next_out NULL: that was the last. */
+SUSPENDS MUST_CHECK bool composio_account_page(struct composio *client, void *owner,
+        const char *auth_config_id, const char *cursor, struct composio_account **list_out,
+        size_t *count_out, const char **next_out, struct error *err);
 struct composio_link {
     const char *account_id, *redirect_url;
     int64_t expires_at_ms; /* 10 minutes from now when not said */

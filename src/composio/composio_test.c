@@ -72,6 +72,30 @@ static bool list_accounts(struct stage *stage, struct error *err)
     return ok;
 }
 
+/* All pages, a line behind each; then what the clock there says, in seconds from ours, rounded to ten. */
+static bool page_accounts(struct stage *stage, struct error *err)
+{
+    struct composio_account *list;
+    const char *cursor = NULL;
+    int64_t skew_ms;
+    size_t count;
+    do {
+        if (!composio_account_page(
+                    stage->client, stage->owner, "ac_1", cursor, &list, &count, &cursor, err)) {
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+            show_account(stage, &list[i]);
+        }
+        buffer_add_text(&stage->out, "page\n");
+    } while (cursor != NULL);
+    if (composio_clock_skew(stage->client, &skew_ms)) {
+        int64_t there_s = (skew_ms + clock_now_ms() + 500) / 1000;
+        buffer_printf(&stage->out, "date %lld\n", (long long)(there_s / 10 * 10));
+    }
+    return true;
+}
+
 static bool complete_auth(struct stage *stage, struct error *err)
 {
     const char *id = NULL;
@@ -299,6 +323,29 @@ static const struct row accounts[] = {
                         "&user_ids=u%2C1%20%26&auth_config_ids=ac_1&limit=50&cursor=2\n",
                 .result =
                         "ca_5|u,1 &|ac_1|gmail|3|-|-|0|5000\nca_1|u,1 &|ac_1|gmail|3|-|-|0|1000\n"},
+        {.name = "accounts of all users, page by page: only ACTIVE ones of this auth config",
+                .act = page_accounts,
+                .replies =
+                        {{200, "{\"items\":[" ACCOUNT("ca_1", "u1", "ac_1",
+                                       "1970-01-01T00:00:01Z") "," ACCOUNT("ca_2", "u2", "ac_2",
+                                       "1970-01-01T00:00:02Z") ",{\"id\":\"ca_4\"}],\"next_cursor\":\"2\"}"},
+                                {.status = 200,
+                                        .headers = "Date: Thu, 01 Jan 1970 00:01:05 GMT\r\n",
+                                        .body = "{\"items\":[]}"}},
+                .requests = "GET /api/v3.1/connected_accounts?statuses=ACTIVE&order_by=created_at"
+                            "&order_direction=desc&auth_config_ids=ac_1&limit=50\n"
+                            "GET /api/v3.1/connected_accounts?statuses=ACTIVE&order_by=created_at"
+                            "&order_direction=desc&auth_config_ids=ac_1&limit=50&cursor=2\n",
+                .result = "ca_1|u1|ac_1|gmail|3|-|-|0|1000\npage\npage\ndate 60\n"},
+        {.name = "accounts of a page that leads to itself",
+                .act = page_accounts,
+                .replies = {{200, "{\"items\":[],\"next_cursor\":\"2\"}"}},
+                .requests = "GET /api/v3.1/connected_accounts?statuses=ACTIVE&order_by=created_at"
+                            "&order_direction=desc&auth_config_ids=ac_1&limit=50\n"
+                            "GET /api/v3.1/connected_accounts?statuses=ACTIVE&order_by=created_at"
+                            "&order_direction=desc&auth_config_ids=ac_1&limit=50&cursor=2\n",
+                .code = ERROR_BAD_GATEWAY,
+                .reason = "UPSTREAM_UNAVAILABLE"},
         {.name = "link",
                 .act = link_account,
                 .replies = {{201,

@@ -43,18 +43,20 @@ static void job_failed(struct core *core, void *memory, const char *account_id)
     }
 }
 
-void cleanup_account(struct core *core, const char *account_id)
+bool cleanup_account(struct core *core, const char *account_id)
 {
     void *memory = mem_scope_new(NULL, "cleanup");
     struct error err = {0};
-    if (!composio_account_revoke(core->composio, account_id, &err) ||
-            !composio_account_delete(core->composio, account_id, &err) ||
-            !job_done(core, memory, account_id, &err)) {
+    bool done = composio_account_revoke(core->composio, account_id, &err) &&
+                composio_account_delete(core->composio, account_id, &err) &&
+                job_done(core, memory, account_id, &err);
+    if (!done) {
         log_warn("account %s not cleaned up at Composio yet, will be tried again: %s", account_id,
                 err.message);
         job_failed(core, memory, account_id);
     }
     mem_free(memory);
+    return done;
 }
 
 struct later {
@@ -65,7 +67,7 @@ struct later {
 static void cleanup_later_main(void *argument)
 {
     struct later *later = argument;
-    cleanup_account(later->core, later->account_id);
+    (void)cleanup_account(later->core, later->account_id);
     core_task_ended(later->core);
     mem_free(later);
 }
@@ -91,7 +93,7 @@ bool cleanup_due(struct core *core, void *memory, const bool *stopping, struct e
     }
     for (size_t i = 0; i < db_row_count(rows) && !*stopping; i++) {
         fiber_set_deadline(clock_monotonic_ms() + JOB_TIMEOUT_MS);
-        cleanup_account(core, db_get_text(rows, i, 0));
+        (void)cleanup_account(core, db_get_text(rows, i, 0));
     }
     return true;
 }

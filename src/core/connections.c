@@ -230,7 +230,7 @@ bool connections_disconnect(const struct context *context, const char *provider,
     }
     for (size_t i = 0; i < 2; i++) {
         for (size_t job = 0; job < db_row_count(results[i]); job++) {
-            cleanup_account(context->core, db_get_text(results[i], job, 0));
+            (void)cleanup_account(context->core, db_get_text(results[i], job, 0));
         }
     }
     return true;

@@ -139,8 +139,7 @@ bool connection_status_from_account(
     return false;
 }
 
-/* What the row should say after `account` (id NULL: gone at Composio) was read. */
-static enum connection_status status_after_read(const struct context *context,
+enum connection_status connection_status_after_read(const struct context *context,
         const struct provider_row *row, const struct composio_account *account)
 {
     bool was_active = row->status == CONNECTION_ACTIVE || row->status == CONNECTION_INACTIVE;
@@ -179,7 +178,7 @@ bool connection_refresh(const struct context *context, const char *provider,
         }
         account = (struct composio_account){0};
     }
-    enum connection_status status = status_after_read(context, row, &account);
+    enum connection_status status = connection_status_after_read(context, row, &account);
     if (status != row->status) {
         log_info("%s connection %s was %s, is %s", provider, row->connection_id,
                 connection_status_name(row->status), connection_status_name(status));

@@ -49,6 +49,10 @@ SUSPENDS MUST_CHECK bool connection_read(const struct context *context, const ch
 bool connection_status_from_account(
         const struct composio_account *account, bool was_active, enum connection_status *out);
 
+/* What the row should say after `account` (id NULL: gone at Composio) was read. */
+enum connection_status connection_status_after_read(const struct context *context,
+        const struct provider_row *row, const struct composio_account *account);
+
 /* Read the row's account again at Composio and write what follows from it; `*status_out` is the row's status after.
  * `*account_out` is the account where one was found (else its id is NULL). A failed read changes nothing. */
 SUSPENDS MUST_CHECK bool connection_refresh(const struct context *context, const char *provider,
@@ -83,8 +87,8 @@ struct db_value connection_metadata(void *memory, const char *label);
 /* Cleaning: every account that is replaced, disconnected or never finished has a CleanupJob row until it is revoked and
  * deleted at Composio. */
 
-/* Do the job of this account now. Best effort: what fails is logged, and done again later. */
-SUSPENDS void cleanup_account(struct core *core, const char *account_id);
+/* Do the job of this account now. Best effort: what fails is logged, and done again later if there is a row. True: done. */
+SUSPENDS bool cleanup_account(struct core *core, const char *account_id);
 /* The same, in a fiber of its own. */
 void cleanup_account_later(struct core *core, const char *account_id);
 /* Do the jobs that are due, until `*stopping`. */
@@ -98,3 +102,5 @@ SUSPENDS MUST_CHECK bool reconciler_stop(struct core *core, struct error *err);
 struct reconciler *reconciler_new(struct core *core);
 /* What it does in one turn, if the lease is its own or nobody's. */
 SUSPENDS void reconciler_turn(struct core *core);
+/* One turn in a process that does not run it, if no other holds the lease. Leaves the fiber without a deadline. */
+SUSPENDS void reconciler_turn_once(struct core *core);

@@ -6,6 +6,8 @@
 #include "core/attempt.h"
 #include "crypto/crypto.h"
 
+#include <assert.h>
+
 #define TURN_EVERY_MS     10000
 #define LEASE_LIFE_MS     (4 * TURN_EVERY_MS)
 #define STEP_TIMEOUT_MS   60000
@@ -238,6 +240,17 @@ void reconciler_turn(struct core *core)
         log_warn("reconciling put off: %s", err.message);
     }
     mem_free(memory);
+}
+
+void reconciler_turn_once(struct core *core)
+{
+    assert(core->reconciler == NULL);
+    core->reconciler = reconciler_new(core);
+    reconciler_turn(core);
+    fiber_set_deadline(FIBER_NO_DEADLINE);
+    give_lease_back(core);
+    mem_free(core->reconciler);
+    core->reconciler = NULL;
 }
 
 static void reconciler_main(void *argument)

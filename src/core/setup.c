@@ -110,53 +110,78 @@ static bool same_list(const char **a, size_t a_count, const char *const *b)
     return b[a_count] == NULL;
 }
 
-/* The MCP server of a provider at Composio: the one of the row if it is still there, else one of our name, else new; made
- * to have this auth config and these tools. `*id_out` is its id. */
+/* What the provider's MCP server is to be, without its id. */
+static struct composio_mcp_server wanted_server(
+        const struct setup *setup, const struct setup_provider *wanted)
+{
+    const char **auth_config_ids = mem_array(setup->memory, const char *, 2);
+    size_t tools = 0;
+    while (wanted->provider->allowed_tools[tools] != NULL) {
+        tools++;
+    }
+    auth_config_ids[0] = wanted->auth_config_id;
+    return (struct composio_mcp_server){
+            .name = mem_printf(setup->memory, "tenon %.20s", wanted->provider->provider),
+            .auth_config_ids = auth_config_ids,
+            .auth_config_count = 1,
+            .allowed_tools = wanted->provider->allowed_tools,
+            .tool_count = tools,
+    };
+}
+
+static bool same_server(
+        const struct composio_mcp_server *server, const struct composio_mcp_server *wanted)
+{
+    return same_list(server->auth_config_ids, server->auth_config_count, wanted->auth_config_ids) &&
+           same_list(server->allowed_tools, server->tool_count, wanted->allowed_tools);
+}
+
+/* The MCP server of a provider at Composio: the one of the row if it is still there, else one of our name. Its id is NULL
+ * when there is neither. */
+static bool find_mcp_server(const struct setup *setup, const char *name, const char *known_id,
+        struct composio_mcp_server *out, struct error *err)
+{
+    struct composio *composio = setup->core->composio;
+    struct composio_mcp_server *list = NULL;
+    struct error read_error = {0};
+    size_t count = 0;
+    if (known_id != NULL) {
+        if (composio_mcp_get(composio, setup->memory, known_id, out, &read_error)) {
+            return true;
+        }
+        if (read_error.code != ERROR_NOT_FOUND) {
+            *err = read_error;
+            return false;
+        }
+    }
+    if (!composio_mcp_list(composio, setup->memory, name, &list, &count, err)) {
+        return false;
+    }
+    *out = count > 0 ? list[0] : (struct composio_mcp_server){0};
+    return true;
+}
+
+/* Find it, or make it; and make it have this auth config and these tools. `*id_out` is its id. */
 static bool ensure_mcp_server(const struct setup *setup, const struct setup_provider *wanted,
         const char *known_id, const char **id_out, struct error *err)
 {
     struct composio *composio = setup->core->composio;
-    const struct catalog_provider *provider = wanted->provider;
-    struct composio_mcp_server server = {0}, *list = NULL;
-    struct error read_error = {0};
-    size_t count = 0, tools = 0;
-    while (provider->allowed_tools[tools] != NULL) {
-        tools++;
-    }
-    const char *auth_config_ids[] = {wanted->auth_config_id, NULL};
-    struct composio_mcp_server want = {
-            .name = mem_printf(setup->memory, "tenon %.20s", provider->provider),
-            .auth_config_ids = auth_config_ids,
-            .auth_config_count = 1,
-            .allowed_tools = provider->allowed_tools,
-            .tool_count = tools,
-    };
-    if (known_id != NULL &&
-            !composio_mcp_get(composio, setup->memory, known_id, &server, &read_error) &&
-            read_error.code != ERROR_NOT_FOUND) {
-        *err = read_error;
+    const char *provider = wanted->provider->provider;
+    struct composio_mcp_server server, want = wanted_server(setup, wanted);
+    if (!find_mcp_server(setup, want.name, known_id, &server, err)) {
         return false;
-    }
-    if (server.id == NULL) {
-        if (!composio_mcp_list(composio, setup->memory, want.name, &list, &count, err)) {
-            return false;
-        }
-        if (count > 0) {
-            server = list[0];
-        }
     }
     if (server.id == NULL) {
         if (!composio_mcp_create(composio, setup->memory, &want, &server, err)) {
             return false;
         }
-        say(setup, "%s: MCP server %s made at Composio", provider->provider, server.id);
-    } else if (!same_list(server.auth_config_ids, server.auth_config_count, auth_config_ids) ||
-               !same_list(server.allowed_tools, server.tool_count, provider->allowed_tools)) {
+        say(setup, "%s: MCP server %s made at Composio", provider, server.id);
+    } else if (!same_server(&server, &want)) {
         want.id = server.id;
         if (!composio_mcp_update(composio, setup->memory, &want, &server, err)) {
             return false;
         }
-        say(setup, "%s: MCP server %s changed at Composio", provider->provider, server.id);
+        say(setup, "%s: MCP server %s changed at Composio", provider, server.id);
     }
     *id_out = server.id;
     return true;
@@ -168,13 +193,17 @@ struct rows {
     const char *auth_config; /* of the AuthConfig row; NULL: none */
     const char *mcp_server;  /* of the MCPServer row; NULL: none */
     const char *composio_server_id;
+    const char *auth_config_id; /* Composio's */
+    struct slice display_name, icon, description, required_scopes, allowed_tools;
 };
 
 static bool read_rows(
         const struct setup *setup, const char *provider, struct rows *out, struct error *err)
 {
     static const char sql[] =
-            "SELECT a.\"id\", m.\"id\", m.\"composioServerId\" FROM \"AuthConfig\" a"
+            "SELECT a.\"id\", m.\"id\", m.\"composioServerId\", a.\"composioAuthId\","
+            " a.\"displayName\", a.\"icon\", a.\"description\", a.\"requiredScopes\","
+            " a.\"allowedTools\" FROM \"AuthConfig\" a"
             " LEFT JOIN \"MCPServer\" m ON m.\"authConfigId\" = a.\"id\" WHERE a.\"provider\" = $1"
             " ORDER BY a.\"createdAt\" DESC, m.\"createdAt\" DESC LIMIT 1";
     const struct db_rows *rows = NULL;
@@ -183,9 +212,17 @@ static bool read_rows(
     }
     *out = (struct rows){0};
     if (db_row_count(rows) > 0) {
-        out->auth_config = db_get_text(rows, 0, 0);
-        out->mcp_server = db_get_text(rows, 0, 1);
-        out->composio_server_id = db_get_text(rows, 0, 2);
+        *out = (struct rows){
+                .auth_config = db_get_text(rows, 0, 0),
+                .mcp_server = db_get_text(rows, 0, 1),
+                .composio_server_id = db_get_text(rows, 0, 2),
+                .auth_config_id = db_get_text(rows, 0, 3),
+                .display_name = db_get_slice(rows, 0, 4),
+                .icon = db_get_slice(rows, 0, 5),
+                .description = db_get_slice(rows, 0, 6),
+                .required_scopes = db_get_slice(rows, 0, 7),
+                .allowed_tools = db_get_slice(rows, 0, 8),
+        };
     }
     return true;
 }
@@ -267,5 +304,75 @@ bool setup_run(struct core *core, const struct setup_provider *providers, size_t
         }
         mem_free(setup.memory);
     }
+    return ok;
+}
+
+/* ---- looking only ---- */
+
+/* Say in what the provider's rows differ from what they are to be. True: in something. */
+static bool say_row_differences(
+        const struct setup *setup, const struct setup_provider *wanted, const struct rows *rows)
+{
+    const struct catalog_provider *provider = wanted->provider;
+    const struct {
+        const char *column;
+        struct slice is, wanted;
+    } columns[] = {
+            {"composioAuthId", slice_of(rows->auth_config_id), slice_of(wanted->auth_config_id)},
+            {"displayName", rows->display_name, slice_of(provider->display_name)},
+            {"icon", rows->icon, slice_of(provider->icon)},
+            {"description", rows->description, slice_of(provider->description)},
+            {"requiredScopes", rows->required_scopes,
+                    list_text(setup->memory, provider->required_scopes)},
+            {"allowedTools", rows->allowed_tools,
+                    list_text(setup->memory, provider->allowed_tools)},
+    };
+    bool differ = false;
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        if (!slice_equal(columns[i].is, columns[i].wanted)) {
+            say(setup, "%s: the row's %s is not what this version of Tenon allows and shows",
+                    provider->provider, columns[i].column);
+            differ = true;
+        }
+    }
+    return differ;
+}
+
+static bool check_one(const struct setup *setup, const struct setup_provider *wanted,
+        bool *needed_out, struct error *err)
+{
+    const char *provider = wanted->provider->provider;
+    struct rows rows;
+    struct composio_mcp_server server, want = wanted_server(setup, wanted);
+    if (!check_auth_config(setup, wanted, err) || !check_tools(setup, wanted->provider, err) ||
+            !read_rows(setup, provider, &rows, err)) {
+        return false;
+    }
+    if (rows.auth_config == NULL || rows.mcp_server == NULL) {
+        say(setup, "%s: has not been set up", provider);
+        *needed_out = true;
+        return true;
+    }
+    if (!find_mcp_server(setup, want.name, rows.composio_server_id, &server, err)) {
+        return false;
+    }
+    bool differ = say_row_differences(setup, wanted, &rows);
+    if (server.id == NULL || strcmp(server.id, rows.composio_server_id) != 0) {
+        say(setup, "%s: its MCP server is gone at Composio", provider);
+        differ = true;
+    } else if (!same_server(&server, &want)) {
+        say(setup, "%s: its MCP server at Composio has other auth configs or tools", provider);
+        differ = true;
+    }
+    *needed_out = differ;
+    return true;
+}
+
+bool setup_check(struct core *core, const struct setup_provider *provider, setup_report *report,
+        void *argument, bool *needed_out, struct error *err)
+{
+    struct setup setup = {core, mem_scope_new(NULL, "setup"), report, argument};
+    bool ok = check_one(&setup, provider, needed_out, err);
+    mem_free(setup.memory);
     return ok;
 }

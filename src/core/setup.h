@@ -18,3 +18,8 @@ typedef void setup_report(void *argument, const char *line);
  *                             TOOL_UNKNOWN (Composio has no such tool; names the nearest) */
 SUSPENDS MUST_CHECK bool setup_run(struct core *core, const struct setup_provider *providers,
         size_t count, setup_report *report, void *argument, struct error *err);
+
+/* What setup_run() would change for one provider, without changing it: each thing is told to `report`. *needed_out: there
+ * is something. False: as setup_run(), what it could not mend either. */
+SUSPENDS MUST_CHECK bool setup_check(struct core *core, const struct setup_provider *provider,
+        setup_report *report, void *argument, bool *needed_out, struct error *err);

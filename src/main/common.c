@@ -30,6 +30,16 @@ void verb_announce(const char *line)
     fflush(stdout);
 }
 
+bool verb_flag(const struct verb_arguments *arguments, const char *name)
+{
+    for (int i = 0; i < arguments->count; i++) {
+        if (strcmp(arguments->values[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *verb_option(const struct verb_arguments *arguments, const char *name)
 {
     size_t length = strlen(name);
@@ -192,15 +202,13 @@ static void print_line(void *argument, const char *line)
     }
 }
 
-static void setup_body(void *argument)
+bool verb_open_core(const struct config *config, struct db_store *store, struct core **core_out,
+        struct error *err)
 {
-    struct task *task = argument;
-    const struct config *config = task->config;
     void *memory = fiber_memory();
     struct db *db = NULL;
-    fiber_set_deadline(clock_monotonic_ms() + VERB_TIMEOUT_MS);
-    if (!db_open(memory, task->store, fiber_loop(), &db, &task->err)) {
-        return;
+    if (!db_open(memory, store, fiber_loop(), &db, err)) {
+        return false;
     }
     struct composio_options composio_options = {.base_url = config->composio_base_url,
             .api_key = config->composio_api_key,
@@ -209,34 +217,49 @@ static void setup_body(void *argument)
     struct fetch_options fetch_options = {0};
     struct composio *composio = composio_new(
             memory, fetcher_new(memory, fiber_loop(), &fetch_options), &composio_options);
-    const struct catalog *catalog = catalog_new(memory);
     struct core_options core_options = {0};
-    struct core *core = core_new(memory, fiber_loop(), db, composio, catalog, &core_options);
+    *core_out = core_new(memory, fiber_loop(), db, composio, catalog_new(memory), &core_options);
+    return true;
+}
 
+size_t verb_providers(const struct config *config, const struct catalog *catalog,
+        struct setup_provider out[static VERB_PROVIDERS_MAX])
+{
     const struct {
         const char *provider, *auth_config_id;
-    } named[] = {
+    } named[VERB_PROVIDERS_MAX] = {
             {"gmail", config->composio_auth_config_gmail},
             {"calendar", config->composio_auth_config_calendar},
             {"slack", config->composio_auth_config_slack},
             {"notion", config->composio_auth_config_notion},
             {"github", config->composio_auth_config_github},
     };
-    struct setup_provider providers[sizeof named / sizeof named[0]];
     size_t count = 0;
-    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+    for (size_t i = 0; i < VERB_PROVIDERS_MAX; i++) {
         if (named[i].auth_config_id != NULL) {
-            providers[count++] = (struct setup_provider){
+            out[count++] = (struct setup_provider){
                     catalog_find(catalog, named[i].provider), named[i].auth_config_id};
         }
     }
+    return count;
+}
+
+static void setup_body(void *argument)
+{
+    struct task *task = argument;
+    const struct config *config = task->config;
+    struct core *core = NULL;
+    struct setup_provider providers[VERB_PROVIDERS_MAX];
+    size_t count = verb_providers(config, catalog_new(fiber_memory()), providers);
+    fiber_set_deadline(clock_monotonic_ms() + VERB_TIMEOUT_MS);
     if (count == 0) {
         error_set(&task->err, ERROR_PRECONDITION_FAILED, "NOT_CONFIGURED",
                 "nothing to set up: name at least one auth config, for instance "
                 "COMPOSIO_AUTH_CONFIG_GMAIL=ac_…");
         return;
     }
-    task->ok = setup_run(core, providers, count, print_line, task, &task->err);
+    task->ok = verb_open_core(config, task->store, &core, &task->err) &&
+               setup_run(core, providers, count, print_line, task, &task->err);
 }
 
 bool verb_run_setup(

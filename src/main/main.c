@@ -23,6 +23,9 @@ static const struct verb {
         {"setup", "", "auth configs into the database, MCP servers at Composio; safe to run again",
                 verb_setup},
         {"migrate", "", "make or update the database's tables", verb_migrate},
+        {"doctor", "[--fix] [--json] [--all]",
+                "find what is wrong in settings, database and Composio; say how to mend it, or mend what is safe",
+                verb_doctor},
         {"token", "USER [--days N]", "print a token for USER, for development", verb_token},
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])

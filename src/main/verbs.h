@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "core/setup.h"
 
 struct verb_arguments {
     void *owner;
@@ -16,6 +17,7 @@ int verb_sandbox(const struct verb_arguments *arguments);
 int verb_setup(const struct verb_arguments *arguments);
 int verb_migrate(const struct verb_arguments *arguments);
 int verb_token(const struct verb_arguments *arguments);
+int verb_doctor(const struct verb_arguments *arguments);
 
 /* ---- what several verbs share: src/main/common.c ---- */
 
@@ -23,6 +25,8 @@ int verb_token(const struct verb_arguments *arguments);
 int verb_failed(const struct error *err);
 /* A line on standard output, at once: programs wait for it. */
 void verb_announce(const char *line);
+/* `--name` is there. */
+bool verb_flag(const struct verb_arguments *arguments, const char *name);
 /* The value of `--name VALUE` or `--name=VALUE`; NULL when it is not there. */
 const char *verb_option(const struct verb_arguments *arguments, const char *name);
 /* SIGTERM and SIGINT are held back until this returns with one of them: call verb_hold_signals() before any thread is
@@ -43,3 +47,11 @@ MUST_CHECK bool verb_check_migrations(struct db_store *store, struct error *err)
 /* Set up every provider that the configuration names; reports to standard output. Outside every loop. */
 MUST_CHECK bool verb_run_setup(
         const struct config *config, struct db_store *store, bool quiet, struct error *err);
+
+/* A core for what a verb does once. In a fiber, whose memory it belongs to. */
+MUST_CHECK bool verb_open_core(const struct config *config, struct db_store *store,
+        struct core **core_out, struct error *err);
+#define VERB_PROVIDERS_MAX 5
+/* Those that have an auth config in the settings; returns how many. */
+size_t verb_providers(const struct config *config, const struct catalog *catalog,
+        struct setup_provider out[static VERB_PROVIDERS_MAX]);

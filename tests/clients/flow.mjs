@@ -1,10 +1,11 @@
 /* What the client tests share: the official tRPC client on both mounts, and a browser's part of connecting. */
+import assert from 'node:assert/strict';
 import { createTRPCClient, httpBatchLink, httpLink } from '@trpc/client';
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import superjson from 'superjson';
-import { run, startDev } from '../harness.mjs';
+import { run, startDev, tempDir } from '../harness.mjs';
 
 export const SECRET = 'a secret of the tests, of more than 32 bytes';
 export const PROVIDERS = ['gmail', 'calendar', 'slack', 'notion', 'github'];
@@ -19,6 +20,22 @@ export function token(user, { secret = SECRET, header = { alg: 'HS256', typ: 'JW
 
 /** `tenon dev` whose tokens are signed with SECRET. */
 export const startTenon = ({ env, ...options } = {}) => startDev({ ...options, env: { JWT_SECRET: SECRET, ...env } });
+
+const AUTH_CONFIGS = { GMAIL: 'gmail', CALENDAR: 'googlecalendar', SLACK: 'slack', NOTION: 'notion', GITHUB: 'github' };
+
+/** A directory for the operator's verbs, with a migrated database, and their environment. */
+export async function installation(sandboxUrl, { migrated = true } = {}) {
+  const dir = tempDir();
+  const env = {
+    DATABASE_URL: 'file:./tenon.db',
+    COMPOSIO_API_KEY: 'ak_of_the_operator',
+    COMPOSIO_BASE_URL: sandboxUrl,
+    JWT_SECRET: SECRET,
+    ...Object.fromEntries(Object.entries(AUTH_CONFIGS).map(([name, slug]) => [`COMPOSIO_AUTH_CONFIG_${name}`, `ac_sandbox_${slug}`])),
+  };
+  if (migrated) assert.equal((await run('migrate', [], { dir, env })).code, 0);
+  return { dir, env, database: join(dir, 'tenon.db') };
+}
 
 /** An official client: `mount` is '/api/trpc' (superjson) or '/trpc'. */
 export function client(url, bearer, { mount = '/api/trpc', link = httpLink } = {}) {

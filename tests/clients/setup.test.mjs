@@ -1,35 +1,20 @@
 /* The operator's verbs: migrate, setup, token, serve; safe to repeat, and clear about what is missing. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
-import { client, control, PROVIDERS, rows, SECRET, token } from './flow.mjs';
+import { run, startSandbox, startServe } from '../harness.mjs';
+import { client, control, installation, PROVIDERS, rows, token } from './flow.mjs';
 
-const IDS = { GMAIL: 'gmail', CALENDAR: 'googlecalendar', SLACK: 'slack', NOTION: 'notion', GITHUB: 'github' };
 let sandbox;
 before(async () => { sandbox = await startSandbox(); });
 after(() => sandbox.stop());
 
-/** A directory with a migrated database, and the environment of its server. */
-async function installation({ migrated = true } = {}) {
-  const dir = tempDir();
-  const env = {
-    DATABASE_URL: 'file:./tenon.db',
-    COMPOSIO_API_KEY: 'ak_of_the_operator',
-    COMPOSIO_BASE_URL: sandbox.url,
-    JWT_SECRET: SECRET,
-    ...Object.fromEntries(Object.entries(IDS).map(([name, slug]) => [`COMPOSIO_AUTH_CONFIG_${name}`, `ac_sandbox_${slug}`])),
-  };
-  if (migrated) assert.equal((await run('migrate', [], { dir, env })).code, 0);
-  return { dir, env, database: join(dir, 'tenon.db') };
-}
 const tables = ({ dir, database }) => ['AuthConfig', 'MCPServer'].map((name) => rows(dir, `SELECT * FROM "${name}" ORDER BY "id"`, database));
 const servers = async () => (await (await fetch(`${sandbox.url}/api/v3.1/mcp/servers?limit=50`, { headers: { 'x-api-key': 'ak_x' } })).json()).items.length;
 
 test('setup makes rows and MCP servers; the second time nothing changes', async () => {
   await control(sandbox.url, 'POST', 'reset');
-  const place = await installation();
+  const place = await installation(sandbox.url);
   const first = await run('setup', [], place);
   assert.equal(first.code, 0, first.stderr);
   const made = tables(place);
@@ -46,7 +31,7 @@ test('setup makes rows and MCP servers; the second time nothing changes', async 
 
 test('an MCP server that is there is used when its row was lost; one that was lost is made anew', async () => {
   await control(sandbox.url, 'POST', 'reset');
-  const place = await installation();
+  const place = await installation(sandbox.url);
   await run('setup', [], place);
   const [, before] = tables(place);
   execFileSync('sqlite3', [place.database, 'DELETE FROM "MCPServer"']);
@@ -61,7 +46,7 @@ test('an MCP server that is there is used when its row was lost; one that was lo
 
 test('an auth config that is missing, disabled, or of another toolkit is named; the others are set up all the same', async () => {
   await control(sandbox.url, 'POST', 'reset');
-  const place = await installation();
+  const place = await installation(sandbox.url);
   await fetch(`${sandbox.url}/api/v3.1/auth_configs/ac_sandbox_slack/DISABLED`, { method: 'PATCH', headers: { 'x-api-key': 'ak_x' } });
   place.env.COMPOSIO_AUTH_CONFIG_GMAIL = 'ac_nobody';
   place.env.COMPOSIO_AUTH_CONFIG_NOTION = 'ac_sandbox_github';
@@ -74,7 +59,7 @@ test('an auth config that is missing, disabled, or of another toolkit is named; 
 });
 
 test('what is missing is named', async () => {
-  const place = await installation({ migrated: false });
+  const place = await installation(sandbox.url, { migrated: false });
   for (const [verb, change, expected] of [
     ['serve', { COMPOSIO_API_KEY: undefined }, /COMPOSIO_API_KEY is not set/],
     ['serve', { JWT_SECRET: undefined }, /JWT_SECRET is not set/],
@@ -100,7 +85,7 @@ test('what is missing is named', async () => {
 
 test('serve answers, token signs in, a second server on the port is refused, SIGTERM ends it', async () => {
   await control(sandbox.url, 'POST', 'reset');
-  const place = await installation();
+  const place = await installation(sandbox.url);
   await run('setup', [], place);
   const server = await startServe(place);
   const { stdout } = await run('token', ['ada'], place);
@@ -116,7 +101,7 @@ test('serve answers, token signs in, a second server on the port is refused, SIG
 
 test('the weaker verification completes without a code', async () => {
   await control(sandbox.url, 'POST', 'reset');
-  const place = await installation();
+  const place = await installation(sandbox.url);
   await run('setup', [], place);
   const server = await startServe({ dir: place.dir, env: { ...place.env, CONNECT_VERIFICATION: 'state' } });
   const { consent } = await import('./flow.mjs');
