@@ -300,7 +300,8 @@ test('the answer to a request is an event stream; a GET stream there is none', a
 test('faults reach MCP requests too', async (t) => {
   const server = await mcpServer();
   const mcp = await client(t, `${sandbox.url}/v3/mcp/${server.id}?user_id=mcp+faults`);
-  await control(sandbox.url, 'POST', 'faults', [{ match: { path: `/v3/mcp/${server.id}` }, fault: { status: 503 }, times: 1 }]);
+  // The client's GET, by which it asks for a stream, may still be on its way.
+  await control(sandbox.url, 'POST', 'faults', [{ match: { method: 'POST', path: `/v3/mcp/${server.id}` }, fault: { status: 503 }, times: 1 }]);
   const error = await refusal(mcp.listTools());
   assert.deepEqual([error instanceof StreamableHTTPError, error.code], [true, 503]);
   assert.equal((await mcp.listTools()).tools.length, 2);
