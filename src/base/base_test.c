@@ -1,6 +1,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/nearest.h"
 #include "testing/test.h"
 
 static const struct {
@@ -125,6 +126,27 @@ START_TEST(slices_split_and_trim)
 }
 END_TEST
 
+static const char *const tools[] = {"GMAIL_FETCH_EMAILS", "GMAIL_SEND_EMAIL",
+        "GOOGLECALENDAR_EVENTS_LIST", "SLACK_LIST_ALL_CHANNELS", NULL};
+
+static const struct {
+    const char *name, *text, *nearest;
+} nearest[] = {
+        {"a letter missing", "GMAIL_FETCH_EMAIL", "GMAIL_FETCH_EMAILS"},
+        {"another verb", "GMAIL_SEARCH_EMAILS", "GMAIL_FETCH_EMAILS"},
+        {"words turned round", "GOOGLECALENDAR_LIST_EVENTS", "GOOGLECALENDAR_EVENTS_LIST"},
+        {"words added", "SLACK_LIST_ALL_SLACK_TEAM_CHANNELS_WITH_VARIOUS_FILTERS",
+                "SLACK_LIST_ALL_CHANNELS"},
+        {"nothing like it", "XYZ", NULL},
+        {"empty", "", NULL},
+};
+
+START_TEST(nearest_row)
+{
+    ck_assert_pstr_eq(nearest_text(nearest[_i].text, tools), nearest[_i].nearest);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD_ROWS(suite, time_row, times);
@@ -134,5 +156,6 @@ static void cases(Suite *suite)
     TEST_ADD(suite, buffer_percent_encodes);
     TEST_ADD(suite, error_texts_are_cut_between_characters);
     TEST_ADD(suite, slices_split_and_trim);
+    TEST_ADD_ROWS(suite, nearest_row, nearest);
 }
 TEST_MAIN("base", cases)

@@ -1,4 +1,6 @@
 #include "config/config_internal.h"
+
+#include "base/nearest.h"
 #include "config/dotenv.h"
 
 #include <assert.h>
@@ -56,38 +58,15 @@ static void warn(struct loading *loading, const char *text)
     loading->warnings[loading->warning_count++] = text;
 }
 
-#define NAME_MAX_BYTES 64
-
-/* The letters to insert, delete or replace to make one name of the other (Levenshtein). Both are at most
- * NAME_MAX_BYTES long. */
-static size_t distance(struct slice a, struct slice b)
-{
-    size_t row[NAME_MAX_BYTES + 1];
-    for (size_t j = 0; j <= b.length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.length; j++) {
-            size_t best = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            diagonal = row[j];
-            best = best < row[j] + 1 ? best : row[j] + 1;
-            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-        }
-    }
-    return row[b.length];
-}
-
 /* The option whose name is nearest to `name`, with or without TENON_ in front; NULL: none is near. */
 static const struct option *find_nearest(struct slice name)
 {
     const struct option *nearest = NULL;
     size_t least = 5;
     struct slice bare = slice_starts(name, "TENON_") ? slice_skip(name, strlen("TENON_")) : name;
-    for (size_t i = 0; name.length <= NAME_MAX_BYTES && i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
         struct slice known = slice_of(config_options[i].name);
-        size_t whole = distance(name, known), without = distance(bare, known);
+        size_t whole = nearest_distance(name, known), without = nearest_distance(bare, known);
         size_t away = whole < without ? whole : without;
         if (away < least) {
             least = away;

@@ -24,5 +24,3 @@ const struct catalog *catalog_new(void *owner);
 const struct catalog_provider *catalog_find(const struct catalog *catalog, const char *provider);
 /* Allowed by default or not. */
 bool catalog_has_tool(const struct catalog_provider *provider, const char *tool);
-/* The candidate nearest to `text` in edits, for "did you mean"; NULL when none is near. `candidates` ends with NULL. */
-const char *catalog_nearest(const char *text, const char *const *candidates);

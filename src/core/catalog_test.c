@@ -21,30 +21,8 @@ START_TEST(the_catalog_is_whole)
 }
 END_TEST
 
-static const char *const tools[] = {"GMAIL_FETCH_EMAILS", "GMAIL_SEND_EMAIL",
-        "GOOGLECALENDAR_EVENTS_LIST", "SLACK_LIST_ALL_CHANNELS", NULL};
-
-static const struct {
-    const char *name, *text, *nearest;
-} nearest[] = {
-        {"a letter missing", "GMAIL_FETCH_EMAIL", "GMAIL_FETCH_EMAILS"},
-        {"another verb", "GMAIL_SEARCH_EMAILS", "GMAIL_FETCH_EMAILS"},
-        {"words turned round", "GOOGLECALENDAR_LIST_EVENTS", "GOOGLECALENDAR_EVENTS_LIST"},
-        {"words added", "SLACK_LIST_ALL_SLACK_TEAM_CHANNELS_WITH_VARIOUS_FILTERS",
-                "SLACK_LIST_ALL_CHANNELS"},
-        {"nothing like it", "XYZ", NULL},
-        {"empty", "", NULL},
-};
-
-START_TEST(nearest_row)
-{
-    ck_assert_pstr_eq(catalog_nearest(nearest[_i].text, tools), nearest[_i].nearest);
-}
-END_TEST
-
 static void cases(Suite *suite)
 {
     TEST_ADD(suite, the_catalog_is_whole);
-    TEST_ADD_ROWS(suite, nearest_row, nearest);
 }
 TEST_MAIN("catalog", cases)

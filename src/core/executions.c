@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "core/core_internal.h"
 #include "crypto/crypto.h"
 
@@ -52,7 +53,7 @@ static bool check_tool(const struct context *context, const char *provider, cons
         return error_set(err, ERROR_FORBIDDEN, "TOOL_NOT_ALLOWED",
                 "The tool %.100s is not allowed here; the operator decides which are.", tool);
     }
-    const char *near = known == NULL ? NULL : catalog_nearest(tool, known->allowed_tools);
+    const char *near = known == NULL ? NULL : nearest_text(tool, known->allowed_tools);
     return near == NULL
                    ? error_set(err, ERROR_NOT_FOUND, "TOOL_UNKNOWN",
                              "%.64s has no tool \"%.64s\"; integrations.list names its tools.",

@@ -1,6 +1,7 @@
 #include "core/setup.h"
 
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "core/core_internal.h"
 #include "crypto/crypto.h"
 
@@ -88,7 +89,7 @@ static bool check_tools(
         if (*at != NULL) {
             continue;
         }
-        const char *near = catalog_nearest(*tool, slugs);
+        const char *near = nearest_text(*tool, slugs);
         struct error unknown = {0};
         error_set(&unknown, ERROR_PRECONDITION_FAILED, "TOOL_UNKNOWN",
                 "%s: Composio has no tool %.100s%s%.100s", provider->provider, *tool,
