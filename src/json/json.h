@@ -27,6 +27,7 @@ MUST_CHECK bool json_parse(
 enum json_type json_type(const struct json *value);
 /* The member of an object, the last where the name repeats (as JavaScript has it); NULL: absent, or no object. */
 const struct json *json_get(const struct json *object, const char *name);
+const struct json *json_get_slice(const struct json *object, struct slice name);
 /* Members or elements; 0 for anything else. */
 size_t json_count(const struct json *value);
 /* A string's bytes, NULs included; data NULL when it is no string. */
@@ -37,6 +38,11 @@ const char *json_text(const struct json *value);
 struct slice json_number(const struct json *value);
 /* False: not a number, not whole, or not within int64_t. `1e3` and `5.0` are whole. */
 bool json_int(const struct json *value, int64_t *out);
+/* A number without a fraction, however large: `1e30` is one, `1.5` is not. */
+bool json_is_whole(const struct json *value);
+/* Two numbers as mathematics has them, every digit counting: negative, 0 or positive as a < b, a = b, a > b. Exponents
+ * beyond 10^12 count as that. */
+int json_compare_numbers(const struct json *a, const struct json *b);
 /* `otherwise` when it is no boolean. */
 bool json_bool(const struct json *value, bool otherwise);
 
