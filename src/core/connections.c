@@ -97,6 +97,7 @@ static void take_integration(
     shown->list[at] = (struct integration){
             .provider = provider,
             .members = write_members(shown, rows, row),
+            .allowed_tools = db_get_slice(rows, row, 5),
     };
 }
 

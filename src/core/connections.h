@@ -29,6 +29,7 @@ struct integration {
     /* What everybody is shown of it, as members of a JSON object: provider, displayName, icon, description, requiredScopes,
      * allowedTools. Written once for all answers, of which it is most. */
     struct slice members;
+    struct slice allowed_tools; /* JSON array of strings, as stored */
     bool has_connection;
     struct connection connection;
 };

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/core_internal.h"
+#include "core/tool_schemas.h"
 
 struct core *core_new(void *owner, struct loop *loop, struct db *db, struct composio *composio,
         const struct catalog *catalog, const struct core_options *options)
@@ -13,6 +14,7 @@ struct core *core_new(void *owner, struct loop *loop, struct db *db, struct comp
     core->composio = composio;
     core->catalog = catalog;
     core->options = *options;
+    core->tool_copies = tool_copies_new(core);
     return core;
 }
 

@@ -20,6 +20,8 @@ struct core_options {
     int64_t execute_timeout_ms;
     struct limits *limits; /* of the process; must outlive the core. NULL: none */
     int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */
+    int64_t tool_sync_interval_ms; /* a tool's schema likewise */
+    bool check_arguments;          /* against the tool's schema, before anything is sent */
 };
 
 /* One per loop. The options' strings must outlive it. */

@@ -17,6 +17,7 @@ struct core {
     struct fiber_condition task_ended;
     struct reconciler *reconciler;    /* NULL where this core does not run it */
     struct shown_integrations *shown; /* connections.c's; NULL: not read yet */
+    struct tool_copies *tool_copies;  /* tool_schemas.c's */
 };
 
 /* Around the life of a fiber that core_drain() must wait for. */

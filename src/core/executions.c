@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "core/core_internal.h"
+#include "core/tools.h"
 #include "crypto/crypto.h"
 
 /* Beyond the call's own time: for the record before and after it. */
@@ -13,6 +14,7 @@
 struct execution {
     struct context context; /* its memory is the execution's own */
     const char *provider, *tool, *account_id, *entity_id, *connection_id;
+    const char *version;    /* of the tool, whose schema the arguments fit; NULL: the latest */
     struct slice arguments; /* JSON text */
     bool ok;
     struct execution_result result;
@@ -137,12 +139,17 @@ static void explain_account(struct execution *execution)
     reconnect_required(execution->provider, &execution->err);
 }
 
+static bool is_reason(const struct error *err, const char *reason)
+{
+    return err->reason != NULL && strcmp(err->reason, reason) == 0;
+}
+
 static bool is_account_refusal(const struct error *err)
 {
     static const char *const reasons[] = {
             "UPSTREAM_ACCOUNT_GONE", "UPSTREAM_ACCOUNT_EXPIRED", "UPSTREAM_ACCOUNT_MISMATCH"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (err->reason != NULL && strcmp(err->reason, reasons[i]) == 0) {
+        if (is_reason(err, reasons[i])) {
             return true;
         }
     }
@@ -156,6 +163,7 @@ static void call(struct execution *execution)
     struct composio_result reply;
     struct composio_execution request = {
             .tool = execution->tool,
+            .version = execution->version,
             .account_id = execution->account_id,
             .user_id = execution->entity_id,
             .arguments = execution->arguments,
@@ -186,6 +194,9 @@ static void run(struct execution *execution)
     fiber_set_deadline(clock_monotonic_ms() + RECORD_TIMEOUT_MS);
     if (!execution->ok && is_account_refusal(&execution->err)) {
         explain_account(execution);
+    } else if (!execution->ok && is_reason(&execution->err, "UPSTREAM_TOOL_NOT_FOUND")) {
+        tool_explain_refusal(
+                execution->context.core, execution->tool, execution->version, &execution->err);
     }
     struct error record_error = {0};
     const char *error_text = execution->ok ? execution->result.error : execution->err.message;
@@ -216,25 +227,22 @@ static void execution_main(void *argument)
 
 /* ---- what the caller sees ---- */
 
-static bool execution_new(const struct context *context, const struct execution_request *request,
-        const struct provider_row *row, struct execution **out, struct error *err)
+static struct execution *execution_new(const struct context *context,
+        const struct execution_request *request, const struct provider_row *row,
+        const char *version)
 {
-    if (request->arguments != NULL && json_type(request->arguments) != JSON_OBJECT) {
-        return error_set(err, ERROR_BAD_REQUEST, "ARGUMENTS_NOT_AN_OBJECT",
-                "The tool's parameters must be a JSON object.");
-    }
     struct execution *execution = mem_new(NULL, struct execution);
     execution->context =
             (struct context){context->core, execution, mem_strdup(execution, context->user)};
     execution->provider = mem_strdup(execution, request->provider);
     execution->tool = mem_strdup(execution, request->tool);
+    execution->version = mem_strdup(execution, version);
     execution->account_id = mem_strdup(execution, row->account_id);
     execution->entity_id = mem_strdup(execution, row->entity_id);
     execution->connection_id = mem_strdup(execution, row->connection_id);
     execution->arguments =
             request->arguments == NULL ? SLICE("{}") : json_to_text(execution, request->arguments);
-    *out = execution;
-    return true;
+    return execution;
 }
 
 bool executions_run(const struct context *context, const struct execution_request *request,
@@ -242,18 +250,18 @@ bool executions_run(const struct context *context, const struct execution_reques
 {
     struct core *core = context->core;
     struct provider_row row;
-    struct execution *execution = NULL;
+    const char *version = NULL;
     if (!provider_row_read(context, request->provider, &row, err) ||
             !check_tool(context, request->provider, request->tool, &row, err) ||
             !check_status(request->provider, row.connection_id != NULL, row.status, err) ||
-            !execution_new(context, request, &row, &execution, err)) {
+            !tool_check_arguments(context, request->tool, request->arguments, &version, err)) {
         return false;
     }
     if (core->options.limits != NULL && !limits_begin(core->options.limits, context->user,
                                                 request->provider, clock_monotonic_ms(), err)) {
-        mem_free(execution);
         return false;
     }
+    struct execution *execution = execution_new(context, request, &row, version);
     core_task_begun(core);
     fiber_start(core->loop, "execution", execution_main, execution,
             clock_monotonic_ms() + core->options.execute_timeout_ms + RECORD_TIMEOUT_MS);

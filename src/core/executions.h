@@ -21,8 +21,10 @@ struct execution_result {
  *
  *   ERROR_NOT_FOUND           PROVIDER_UNKNOWN, TOOL_UNKNOWN
  *   ERROR_FORBIDDEN           TOOL_NOT_ALLOWED
- *   ERROR_BAD_REQUEST         ARGUMENTS_NOT_AN_OBJECT
+ *   ERROR_BAD_REQUEST         ARGUMENTS_NOT_AN_OBJECT, ARGUMENTS_INVALID (they do not fit the tool's schema)
  *   ERROR_PRECONDITION_FAILED NOT_CONNECTED, RECONNECT_REQUIRED
+ *   ERROR_CONFLICT            TOOL_CHANGED            Composio runs another version now; nothing was run: read its schema again
+ *   ERROR_NOT_FOUND           TOOL_REMOVED, UPSTREAM_TOOL_NOT_FOUND  Composio has no such tool; nothing was run
  *   what limits_begin() says
  *   ERROR_GATEWAY_TIMEOUT, ERROR_BAD_GATEWAY  OUTCOME_UNKNOWN: it may have run; look before you try again */
 SUSPENDS MUST_CHECK bool executions_run(const struct context *context,

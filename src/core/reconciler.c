@@ -1,9 +1,11 @@
-/* What nobody waits for: rows brought in line with Composio, attempts that nobody will finish, accounts to be deleted.
+/* What nobody waits for: rows brought in line with Composio, attempts that nobody will finish, accounts to be deleted,
+ * schemas of tools to be read again.
  * One instance does it for all, by a lease; another takes over when it dies. Nothing here needs the lease to be right:
  * every step is a compare and set, or harmless when done twice. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/attempt.h"
+#include "core/tool_schemas.h"
 #include "crypto/crypto.h"
 
 #include <assert.h>
@@ -236,7 +238,10 @@ void reconciler_turn(struct core *core)
                              !cleanup_due(core, memory, &core->reconciler->stopping, &err) ||
                              !follow_attempts(core, memory, &err) ||
                              (core->options.sync_interval_ms > 0 &&
-                                     !walk_connections(core, memory, &err))))) {
+                                     !walk_connections(core, memory, &err)) ||
+                             (core->options.tool_sync_interval_ms > 0 &&
+                                     !tool_schemas_refresh_due(
+                                             core, memory, &core->reconciler->stopping, &err))))) {
         log_warn("reconciling put off: %s", err.message);
     }
     mem_free(memory);

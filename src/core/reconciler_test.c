@@ -3,39 +3,6 @@
 
 static const char *const OLD = "2026-01-01T00:00:00.000Z";
 
-static void change(struct fixture *fixture, const char *sql, const char *value)
-{
-    struct db_statement statement = {sql, DB_PARAMS(DB_TEXT(value))};
-    struct db_statement bare = {sql, DB_NO_PARAMS};
-    ck_assert_msg(db_write(fixture->db, fixture->context.memory, value == NULL ? &bare : &statement,
-                          1, NULL, &fixture->err),
-            "%s", fixture->err.detail);
-}
-
-static int64_t count(struct fixture *fixture, const char *sql)
-{
-    const struct db_rows *rows = NULL;
-    ck_assert(
-            db_read(fixture->db, fixture->context.memory, sql, DB_NO_PARAMS, &rows, &fixture->err));
-    return db_get_int(rows, 0, 0);
-}
-
-static void turn(struct fixture *fixture)
-{
-    if (fixture->core->reconciler == NULL) {
-        fixture->core->reconciler = reconciler_new(fixture->core);
-    }
-    reconciler_turn(fixture->core);
-}
-
-static void connect_fully(struct fixture *fixture)
-{
-    struct connection connection;
-    struct connect_result result = connect_once(fixture);
-    fixture->fake.status[fixture->fake.links] = "ACTIVE";
-    ck_assert(complete(fixture, result.state, NULL, &connection));
-}
-
 /* ---- connections that were not read for a while ---- */
 
 static const struct {

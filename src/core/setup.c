@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "core/core_internal.h"
+#include "core/tool_schemas.h"
 #include "crypto/crypto.h"
 
 struct setup {
@@ -18,6 +19,15 @@ PRINTF_LIKE(2, 3) static void say(const struct setup *setup, const char *format,
     va_start(arguments, format);
     setup->report(setup->argument, mem_vprintf(setup->memory, format, arguments));
     va_end(arguments);
+}
+
+static size_t list_length(const char *const *list)
+{
+    size_t length = 0;
+    while (list[length] != NULL) {
+        length++;
+    }
+    return length;
 }
 
 /* A JSON array of the texts of a list that ends with NULL. */
@@ -66,9 +76,15 @@ static bool check_auth_config(
     return true;
 }
 
-/* Every allowed tool exists at Composio. All that do not are reported, with the nearest that does. */
-static bool check_tools(
-        const struct setup *setup, const struct catalog_provider *provider, struct error *err)
+struct tools {
+    struct composio_tool *list;
+    size_t count;
+};
+
+/* Every allowed tool exists at Composio; `allowed_out` is what it says of them. All that do not are reported, with the
+ * nearest that does. */
+static bool check_tools(const struct setup *setup, const struct catalog_provider *provider,
+        struct tools *allowed_out, struct error *err)
 {
     struct composio_tool *tools = NULL;
     size_t count = 0;
@@ -80,6 +96,9 @@ static bool check_tools(
     for (size_t i = 0; i < count; i++) {
         slugs[i] = tools[i].slug;
     }
+    struct tools allowed = {
+            mem_array(setup->memory, struct composio_tool, list_length(provider->allowed_tools)),
+            0};
     bool ok = true;
     for (const char **tool = provider->allowed_tools; *tool != NULL; tool++) {
         const char **at = slugs;
@@ -87,6 +106,7 @@ static bool check_tools(
             at++;
         }
         if (*at != NULL) {
+            allowed.list[allowed.count++] = tools[at - slugs];
             continue;
         }
         const char *near = nearest_text(*tool, slugs);
@@ -98,6 +118,7 @@ static bool check_tools(
         *err = ok ? unknown : *err;
         ok = false;
     }
+    *allowed_out = ok ? allowed : *allowed_out;
     return ok;
 }
 
@@ -116,17 +137,13 @@ static struct composio_mcp_server wanted_server(
         const struct setup *setup, const struct setup_provider *wanted)
 {
     const char **auth_config_ids = mem_array(setup->memory, const char *, 2);
-    size_t tools = 0;
-    while (wanted->provider->allowed_tools[tools] != NULL) {
-        tools++;
-    }
     auth_config_ids[0] = wanted->auth_config_id;
     return (struct composio_mcp_server){
             .name = mem_printf(setup->memory, "tenon %.20s", wanted->provider->provider),
             .auth_config_ids = auth_config_ids,
             .auth_config_count = 1,
             .allowed_tools = wanted->provider->allowed_tools,
-            .tool_count = tools,
+            .tool_count = list_length(wanted->provider->allowed_tools),
     };
 }
 
@@ -279,12 +296,15 @@ static bool setup_one(
         const struct setup *setup, const struct setup_provider *wanted, struct error *err)
 {
     struct rows rows;
+    struct tools tools;
     const char *server_id = NULL;
     bool changed = false;
-    if (!check_auth_config(setup, wanted, err) || !check_tools(setup, wanted->provider, err) ||
+    if (!check_auth_config(setup, wanted, err) ||
+            !check_tools(setup, wanted->provider, &tools, err) ||
             !read_rows(setup, wanted->provider->provider, &rows, err) ||
             !ensure_mcp_server(setup, wanted, rows.composio_server_id, &server_id, err) ||
-            !write_rows(setup, wanted, &rows, server_id, &changed, err)) {
+            !write_rows(setup, wanted, &rows, server_id, &changed, err) ||
+            !tool_schemas_store(setup->core, setup->memory, tools.list, tools.count, err)) {
         return false;
     }
     say(setup, "%s: %s", wanted->provider->provider, changed ? "set up" : "nothing to change");
@@ -344,8 +364,10 @@ static bool check_one(const struct setup *setup, const struct setup_provider *wa
 {
     const char *provider = wanted->provider->provider;
     struct rows rows;
+    struct tools tools;
     struct composio_mcp_server server, want = wanted_server(setup, wanted);
-    if (!check_auth_config(setup, wanted, err) || !check_tools(setup, wanted->provider, err) ||
+    if (!check_auth_config(setup, wanted, err) ||
+            !check_tools(setup, wanted->provider, &tools, err) ||
             !read_rows(setup, provider, &rows, err)) {
         return false;
     }

@@ -1,5 +1,5 @@
-/* Set-up: the auth configs that the operator named become rows, each with an MCP server at Composio. Safe to run again:
- * what is there is compared and changed only where it differs. */
+/* Set-up: the auth configs that the operator named become rows, each with an MCP server at Composio, and the
+ * schemas of the allowed tools are read. Safe to run again: what is there is compared and changed only where it differs. */
 #pragma once
 
 #include "core/core.h"

@@ -19,7 +19,12 @@ struct fake {
     const char *owner;      /* user_id of every account */
     int fail_status;        /* answer everything with it; 0: not */
     int executed, deleted, verified;
+    int execute_status; /* 0: 200 */
     const char *execute_reply;
+    const char
+            *tool_version;  /* of the only tool there is, GMAIL_FETCH_EMAILS; NULL: there is none */
+    const char *tool_input; /* its schema */
+    int tools_read;
 };
 
 static char account_json[512];
@@ -88,7 +93,16 @@ static inline enum upstream_next answer(
         }
     } else if (strncmp(path, "/tools/execute/", 15) == 0) {
         fake->executed++;
-        upstream_reply(socket, 200, "", fake->execute_reply);
+        upstream_reply(socket, fake->execute_status == 0 ? 200 : fake->execute_status, "",
+                fake->execute_reply);
+    } else if (strncmp(path, "/tools/GMAIL_FETCH_EMAILS?", 26) == 0) {
+        fake->tools_read++;
+        snprintf(body, sizeof body,
+                "{\"slug\":\"GMAIL_FETCH_EMAILS\",\"name\":\"Fetch emails\",\"version\":\"%s\","
+                "\"toolkit\":{\"slug\":\"gmail\"},\"input_parameters\":%s}",
+                fake->tool_version, fake->tool_input);
+        upstream_reply(socket, fake->tool_version == NULL ? 404 : 200, "",
+                fake->tool_version == NULL ? "{}" : body);
     } else {
         upstream_reply(socket, 404, "", "{\"error\":{\"message\":\"not found\",\"status\":404}}");
     }
@@ -147,7 +161,9 @@ static inline void fixture_main(void *argument)
             .frontend_url = "https://app.test",
             .verify_browser = !fixture->state_only,
             .execute_timeout_ms = 5000,
-            .sync_interval_ms = 3600000};
+            .sync_interval_ms = 3600000,
+            .tool_sync_interval_ms = 3600000,
+            .check_arguments = true};
     fixture->core = core_new(
             memory, fiber_loop(), fixture->db, composio, catalog_new(memory), &core_options);
     fixture->context = (struct context){fixture->core, memory, "user"};
@@ -237,4 +253,37 @@ static inline bool execute(struct fixture *fixture, const char *tool, const char
     }
     struct execution_request request = {"gmail", tool, parsed};
     return executions_run(&fixture->context, &request, out, &fixture->err);
+}
+
+static inline void change(struct fixture *fixture, const char *sql, const char *value)
+{
+    struct db_statement statement = {sql, DB_PARAMS(DB_TEXT(value))};
+    struct db_statement bare = {sql, DB_NO_PARAMS};
+    ck_assert_msg(db_write(fixture->db, fixture->context.memory, value == NULL ? &bare : &statement,
+                          1, NULL, &fixture->err),
+            "%s", fixture->err.detail);
+}
+
+static inline int64_t count(struct fixture *fixture, const char *sql)
+{
+    const struct db_rows *rows = NULL;
+    ck_assert(
+            db_read(fixture->db, fixture->context.memory, sql, DB_NO_PARAMS, &rows, &fixture->err));
+    return db_get_int(rows, 0, 0);
+}
+
+static inline void turn(struct fixture *fixture)
+{
+    if (fixture->core->reconciler == NULL) {
+        fixture->core->reconciler = reconciler_new(fixture->core);
+    }
+    reconciler_turn(fixture->core);
+}
+
+static inline void connect_fully(struct fixture *fixture)
+{
+    struct connection connection;
+    struct connect_result result = connect_once(fixture);
+    fixture->fake.status[fixture->fake.links] = "ACTIVE";
+    ck_assert(complete(fixture, result.state, NULL, &connection));
 }

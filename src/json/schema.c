@@ -468,7 +468,8 @@ static bool fits_properties(struct check *check, const struct rule *at)
     for (struct json_iterator i = json_iterate(at->rule); !is_tired(check) && json_next(&i);) {
         const struct json *value = member(check, at->value, i.name);
         struct path path = {.up = at->path, .name = i.name};
-        ok = (value == NULL || fits(check, i.value, value, &path)) && ok;
+        bool counts = value != NULL && member(check, at->rule, i.name) == i.value; /* the last */
+        ok = (!counts || fits(check, i.value, value, &path)) && ok;
     }
     return ok;
 }

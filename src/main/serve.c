@@ -69,6 +69,8 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .execute_timeout_ms = config->execute_timeout_ms,
             .limits = server->limits,
             .sync_interval_ms = config->sync_interval_ms,
+            .tool_sync_interval_ms = config->tool_sync_interval_ms,
+            .check_arguments = config->check_arguments == CONFIG_ON,
     };
     thread->core = core_new(owner, loop, db, composio_new(owner, fetcher, &composio_options),
             server->catalog, &core_options);
