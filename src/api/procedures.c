@@ -2,6 +2,7 @@
 #include "api/api_internal.h"
 #include "core/connections.h"
 #include "core/executions.h"
+#include "core/tools.h"
 
 static struct context context_of(const struct trpc_call *call)
 {
@@ -19,6 +20,13 @@ static void write_bool(struct trpc_call *call, const char *name, bool value)
 {
     json_write_name(call->output, name);
     json_write_bool(call->output, value);
+}
+
+/* A JSON text as it is; null for none. */
+static void write_raw(struct trpc_call *call, const char *name, struct slice text)
+{
+    json_write_name(call->output, name);
+    json_write_raw(call->output, text.data == NULL ? SLICE("null") : text);
 }
 
 /* A connection, or null. `path`: where it stands in the handler's value, with a dot behind. */
@@ -203,12 +211,7 @@ static bool execute_tool(struct trpc_call *call, struct error *err)
     json_begin_object(call->output);
     write_text(call, "executionId", result.id);
     write_text(call, "status", result.successful ? "SUCCESS" : "FAILED");
-    json_write_name(call->output, "response");
-    if (result.response.data == NULL) {
-        json_write_null(call->output);
-    } else {
-        json_write_raw(call->output, result.response);
-    }
+    write_raw(call, "response", result.response);
     write_text(call, "error", result.error);
     json_write_name(call->output, "duration");
     json_write_int(call->output, result.duration_ms);
@@ -216,8 +219,58 @@ static bool execute_tool(struct trpc_call *call, struct error *err)
     return true;
 }
 
+/* ---- tools ---- */
+
+#define TOOL_NAMES_MAX 100
+
+static const char *check_tool_names(const struct json *value)
+{
+    static const char problem[] = "Invalid input: expected up to 100 names of tools";
+    if (json_type(value) != JSON_ARRAY || json_count(value) > TOOL_NAMES_MAX) {
+        return problem;
+    }
+    for (struct json_iterator i = json_iterate(value); json_next(&i);) {
+        if (json_type(i.value) != JSON_STRING) {
+            return problem;
+        }
+    }
+    return NULL;
+}
+
+static const struct trpc_field tools_input[] = {
+        {.name = "provider", .type = TRPC_STRING, .optional = true, .min = 1, .max = 64},
+        {.name = "toolNames", .type = TRPC_ANY, .optional = true, .check = check_tool_names},
+        FIELDS_END};
+
+static bool tools(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct tool *list = NULL;
+    size_t count = 0;
+    if (!tools_list(&context, trpc_input_text(call, "provider"), json_get(call->input, "toolNames"),
+                &list, &count, err)) {
+        return false;
+    }
+    json_begin_array(call->output);
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(call->output);
+        write_text(call, "provider", list[i].provider);
+        write_bool(call, "connected", list[i].connected);
+        write_text(call, "toolName", list[i].slug);
+        write_text(call, "displayName", list[i].name);
+        write_text(call, "description", list[i].description);
+        write_text(call, "version", list[i].version);
+        write_raw(call, "inputSchema", list[i].input_schema);
+        write_raw(call, "outputSchema", list[i].output_schema);
+        json_end_object(call->output);
+    }
+    json_end_array(call->output);
+    return true;
+}
+
 const struct trpc_procedure api_procedures[] = {
         {"integrations.list", TRPC_QUERY, false, NULL, list},
+        {"integrations.tools", TRPC_QUERY, false, tools_input, tools},
         {"integrations.executeTool", TRPC_MUTATION, false, execute_input, execute_tool},
         {"integrations.status", TRPC_QUERY, false, provider_input, status},
         {"integrations.connect", TRPC_MUTATION, false, connect_input, connect_},
