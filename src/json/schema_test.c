@@ -268,6 +268,7 @@ END_TEST
     "\"properties\":{\"to\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\"}},"   \
     "\"subject\":{\"type\":\"string\",\"maxLength\":3},\"format\":{\"enum\":[\"full\",\"raw\",7]}," \
     "\"page\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},{\"type\":\"null\"}]},"              \
+    "\"kind\":{\"type\":\"string\",\"enum\":[\"a\"]},"                                              \
     "\"n\":{\"type\":\"integer\",\"exclusiveMaximum\":5},"                                          \
     "\"deep\":{\"properties\":{\"er\":{\"items\":{\"const\":\"x\"}}}}}}"
 
@@ -288,6 +289,8 @@ static const struct {
         {"unknown", "{\"to\":[\"a\"],\"subject\":\"\",\"zzzzzzzz\":1}", 1, "unknown \"zzzzzzzz\""},
         {"choices", "{\"to\":[\"a\"],\"subject\":\"\",\"format\":\"html\"}", 1,
                 "format: expected one of \"full\", \"raw\", 7"},
+        {"type before choices", "{\"to\":[\"a\"],\"subject\":\"\",\"kind\":7}", 1,
+                "kind: expected a string, not a number"},
         {"any of, type", "{\"to\":[\"a\"],\"subject\":\"\",\"page\":\"1\"}", 1,
                 "page: expected an integer or null, not a string"},
         {"any of, the one it means", "{\"to\":[\"a\"],\"subject\":\"\",\"page\":0}", 1,
