@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/core_internal.h"
+#include "json/utf8.h"
 
 #include <bsd/sys/queue.h>
 
 #define SCHEMA_MAX_BYTES   (256 * 1024)
+#define TEXT_MAX_BYTES     (16 * 1024)
 #define COPY_MAX_AGE_MS    5000
 #define COPIES_MAX         512
 #define COPIES_MAX_BYTES   (8 * 1024 * 1024) /* of texts; parsed they take as much again */
@@ -147,9 +149,17 @@ static struct db_value schema_value(
     return DB_SLICE(text);
 }
 
+/* What is too long, or no text that every database takes, is as if it were not said. */
+static struct db_value text_value(const char *text)
+{
+    struct slice slice = slice_of(text);
+    bool fits = slice.length <= TEXT_MAX_BYTES && utf8_valid_run(slice) == slice.length;
+    return fits ? DB_SLICE(slice) : DB_TEXT("");
+}
+
 /* `found` NULL: Composio has no such tool. */
-static bool store(struct core *core, void *memory, const char *tool,
-        const struct composio_tool *found, struct error *err)
+static struct db_statement store_statement(
+        void *memory, const char *tool, const struct composio_tool *found)
 {
     static const char sql[] =
             "INSERT INTO \"ToolSchema\" (\"tool\", \"version\", \"name\", \"askedAt\", \"readAt\","
@@ -162,23 +172,32 @@ static bool store(struct core *core, void *memory, const char *tool,
             " \"outputSchema\" = excluded.\"outputSchema\"";
     static const struct composio_tool nothing = {.slug = NULL};
     const struct composio_tool *row = found == NULL ? &nothing : found;
-    struct db_statement statement = {
-            sql, DB_PARAMS(DB_TEXT(tool), DB_TEXT(row->version), DB_TEXT(row->name),
-                         DB_TIME(memory, clock_now_ms()), DB_TEXT(row->description),
-                         schema_value(memory, tool, "input", row->input_parameters),
-                         schema_value(memory, tool, "output", row->output_parameters))};
+    struct db_value *values = mem_array(memory, struct db_value, 7);
+    values[0] = DB_TEXT(tool);
+    values[1] = text_value(row->version);
+    values[2] = text_value(row->name);
+    values[3] = DB_TIME(memory, clock_now_ms());
+    values[4] = text_value(row->description);
+    values[5] = schema_value(memory, tool, "input", row->input_parameters);
+    values[6] = schema_value(memory, tool, "output", row->output_parameters);
+    return (struct db_statement){sql, {values, 7}};
+}
+
+static bool store(struct core *core, void *memory, const char *tool,
+        const struct composio_tool *found, struct error *err)
+{
+    struct db_statement statement = store_statement(memory, tool, found);
     return db_write(core->db, memory, &statement, 1, NULL, err);
 }
 
 bool tool_schemas_store(struct core *core, void *memory, const struct composio_tool *tools,
         size_t count, struct error *err)
 {
+    struct db_statement *statements = mem_array(memory, struct db_statement, count);
     for (size_t i = 0; i < count; i++) {
-        if (!store(core, memory, tools[i].slug, &tools[i], err)) {
-            return false;
-        }
+        statements[i] = store_statement(memory, tools[i].slug, &tools[i]);
     }
-    return true;
+    return count == 0 || db_write(core->db, memory, statements, count, NULL, err);
 }
 
 /* ---- asking Composio ---- */

@@ -1,4 +1,5 @@
 /* Schemas of tools: where they come from, what is refused by them, and what happens when Composio has other ones. */
+#include "base/clock.h"
 #include "core/test_core.h"
 #include "core/tool_schemas.h"
 #include "core/tools.h"
@@ -307,6 +308,54 @@ START_TEST(what_another_instance_found_out_is_not_asked_again)
 }
 END_TEST
 
+#define CALLERS 8
+struct callers {
+    struct fixture *fixture;
+    int left;
+    struct fiber_condition ended;
+};
+
+static void calls_a_changed_tool(void *argument)
+{
+    struct callers *callers = argument;
+    struct context context = callers->fixture->context;
+    struct execution_request request = {"gmail", TOOL, NULL};
+    struct execution_result result;
+    struct error err = {0};
+    context.memory = fiber_memory();
+    ck_assert(!executions_run(&context, &request, &result, &err));
+    ck_assert_msg(strcmp(err.reason, "TOOL_CHANGED") == 0 ||
+                          strcmp(err.reason, "UPSTREAM_TOOL_NOT_FOUND") == 0,
+            "%s", err.reason);
+    callers->left--;
+    fiber_condition_wake_all(&callers->ended);
+}
+
+static void are_refused_at_once(struct fixture *fixture)
+{
+    struct callers callers = {.fixture = fixture, .left = CALLERS};
+    begin(fixture);
+    change(fixture, "UPDATE \"ToolSchema\" SET \"askedAt\" = $1", OLD);
+    fixture->fake.tool_version = "20260202_00";
+    fixture->fake.execute_status = 404;
+    fixture->fake.execute_reply = "{\"error\":{\"message\":\"no\",\"code\":2401,\"status\":404}}";
+    for (int i = 0; i < CALLERS; i++) {
+        fiber_start(fiber_loop(), "caller", calls_a_changed_tool, &callers,
+                clock_monotonic_ms() + 30000);
+    }
+    while (callers.left > 0) {
+        ck_assert(fiber_condition_wait(&callers.ended, &fixture->err));
+    }
+    ck_assert_int_eq(fixture->fake.executed, CALLERS);
+    ck_assert_int_eq(fixture->fake.tools_read, 2);
+}
+
+START_TEST(many_refused_at_once_ask_once)
+{
+    with_core(are_refused_at_once, true);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD(suite, tools_are_listed_with_schemas_as_composio_gave_them);
@@ -316,6 +365,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, schemas_are_read_again_when_they_are_old);
     TEST_ADD(suite, a_few_are_read_in_a_turn);
     TEST_ADD_ROWS(suite, refused_tool, refusals);
+    TEST_ADD(suite, many_refused_at_once_ask_once);
     TEST_ADD(suite, what_another_instance_found_out_is_not_asked_again);
 }
 TEST_MAIN("tools", cases)

@@ -354,10 +354,40 @@ START_TEST(work_is_limited)
 }
 END_TEST
 
+/* Whatever stands in a schema: it is looked at without harm. */
+START_TEST(mutilated_schemas_do_no_harm)
+{
+    static const char seed[] = MAIL, bytes[] = "{}[]\":,0-1tn#/~a ";
+    static const char *const values[] = {"{\"to\":[\"a\",5],\"page\":0,\"x\":{}}", "[]", "1e400"};
+    char text[sizeof seed];
+    int schemas = 0;
+    for (size_t at = 0; at < sizeof seed - 1; at++) {
+        for (const char *byte = bytes; *byte != '\0'; byte++) {
+            const struct json *schema;
+            struct json_misfit misfit = {0};
+            struct error err = {0};
+            owner = mem_scope_new(NULL, __func__);
+            memcpy(text, seed, sizeof seed);
+            text[at] = *byte;
+            if (json_parse(owner, (struct slice){text, sizeof seed - 1}, &schema, &err)) {
+                schemas++;
+                for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+                    bool fits = json_fits_schema(owner, schema, parse(values[i]), &misfit);
+                    ck_assert(fits || misfit.count > 0);
+                }
+            }
+            mem_free(owner);
+        }
+    }
+    ck_assert_int_gt(schemas, 1000);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD_ROWS(suite, schema_row, rows);
     TEST_ADD_ROWS(suite, text_row, texts);
     TEST_ADD(suite, work_is_limited);
+    TEST_ADD(suite, mutilated_schemas_do_no_harm);
 }
 TEST_MAIN("schema", cases)
