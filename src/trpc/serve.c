@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #define OUTPUT_MAX_BYTES   (32 * 1024 * 1024) /* of a whole reply */
-#define OUTPUT_FIRST_BYTES 4000 /* a list of five integrations with their tools */
+#define OUTPUT_FIRST_BYTES 4000               /* a list of five integrations with their tools */
 
 /* One request being answered. */
 struct serving {
