@@ -16,8 +16,8 @@
     ROW(URL, group, name, field, standard, unset, 0, 0, NULL, NULL, verbs, help),
 #define SECRET(group, name, field, standard, unset, min, verbs, help) \
     ROW(SECRET, group, name, field, standard, unset, min, 0, NULL, NULL, verbs, help),
-#define ADDRESS(group, name, field, standard, verbs, help) \
-    ROW(ADDRESS, group, name, field, standard, NULL, 0, 0, NULL, NULL, verbs, help),
+#define ADDRESS(group, name, field, standard, unset, verbs, help) \
+    ROW(ADDRESS, group, name, field, standard, unset, 0, 0, NULL, NULL, verbs, help),
 #define INT(group, name, field, standard, min, max, unit, verbs, help) \
     ROW(INT, group, name, field, #standard, NULL, min, max, unit, NULL, verbs, help),
 #define DURATION(group, name, field, standard, min, max, verbs, help) \
