@@ -30,6 +30,12 @@ struct account {
     "(CASE WHEN a.status IN ('INITIALIZING', 'INITIATED') AND a.flow_started_at <= " limit \
     " THEN 'EXPIRED' ELSE a.status END)"
 
+/* ACTIVE first; ends with NULL. */
+extern const char *const account_statuses[];
+bool account_status_known(const char *status);
+/* Give an account any status, whatever it had: for tests. A flow begins anew. False: BAD_REQUEST, ACCOUNT_NOT_FOUND. */
+SUSPENDS MUST_CHECK bool account_force_status(struct call *call, const char *id, const char *status,
+        const char *reason, struct error *err);
 /* For that parameter. */
 int64_t account_flow_limit(const struct call *call);
 /* The texts belong to the rows. */

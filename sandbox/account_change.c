@@ -22,6 +22,26 @@ static MUST_CHECK bool set_status(struct call *call, const struct account *accou
     return true;
 }
 
+bool account_force_status(struct call *call, const char *id, const char *status, const char *reason,
+        struct error *err)
+{
+    struct account account;
+    const char *email;
+    if (!account_status_known(status)) {
+        return api_error_set(err, API_BAD_REQUEST, "status: %s is none", status);
+    }
+    if (!account_find(call, id, &account, err) ||
+            !account_default_email(call, &account, &email, err)) {
+        return false;
+    }
+    struct db_statement statement = {
+            "UPDATE account SET status = $2, status_reason = $3, updated_at = $4, "
+            "flow_started_at = $4, email = coalesce(email, $5) WHERE id = $1",
+            DB_PARAMS(DB_TEXT(id), DB_TEXT(status), DB_TEXT(reason), DB_INT(call->now_ms),
+                    DB_TEXT(email))};
+    return db_write(call->sandbox->db, call->memory, &statement, 1, NULL, err);
+}
+
 static void write_success(struct call *call)
 {
     json_begin_object(&call->json);

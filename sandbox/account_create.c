@@ -9,6 +9,7 @@ struct new_account {
     const char *link_token;                         /* NULL: no consent needed */
     const char *data;                               /* a JSON object */
     bool shared;
+    bool legacy; /* by the retired call, whose callback has its own spelling */
     const struct auth_config *auth_config;
 };
 
@@ -91,9 +92,9 @@ static MUST_CHECK bool insert(
                             DB_TEXT(account->callback_url), DB_TEXT(account->link_token),
                             DB_TEXT(account->email), DB_INT(call->now_ms),
                             DB_TEXT(config->toolkit))},
-            {"INSERT INTO link (token, account_id, created_at) "
-             "SELECT link_token, id, created_at FROM account WHERE id = $1",
-                    DB_PARAMS(DB_TEXT(account->id))},
+            {"INSERT INTO link (token, account_id, created_at, legacy) "
+             "SELECT link_token, id, created_at, $2 FROM account WHERE id = $1",
+                    DB_PARAMS(DB_TEXT(account->id), DB_BOOL(account->legacy))},
     };
     const struct db_rows *rows[2];
     size_t count = account->link_token == NULL ? 1 : 2;
@@ -235,7 +236,7 @@ static MUST_CHECK bool complete_new(
 
 bool account_create(struct call *call, struct error *err)
 {
-    struct new_account account = {0};
+    struct new_account account = {.legacy = true};
     struct auth_config config;
     const struct json *config_field, *connection, *state, *val, *data;
     const char *config_id;

@@ -1,12 +1,25 @@
 #include "sandbox/account.h"
 
 #include "sandbox/paging.h"
+#include "sandbox/project.h"
 #include "sandbox/routes.h"
 
 #include <ctype.h>
 
 #define LIST_LIMIT_USUAL 20
 #define LIST_LIMIT_MOST  100
+
+const char *const account_statuses[] = {
+        "ACTIVE", "INITIALIZING", "INITIATED", "FAILED", "EXPIRED", "INACTIVE", "REVOKED", NULL};
+
+bool account_status_known(const char *status)
+{
+    size_t i = 0;
+    while (account_statuses[i] != NULL && strcmp(account_statuses[i], status) != 0) {
+        i++;
+    }
+    return account_statuses[i] != NULL;
+}
 
 /* ---- reading ---- */
 
@@ -94,15 +107,16 @@ static bool field_is_secret(struct slice name)
     return false;
 }
 
-/* Secrets of one's own are cut to four characters, short ones are hidden whole. */
-static void write_given_field(struct json_writer *json, struct slice name, const struct json *value)
+/* Secrets of one's own are cut to four characters, short ones are hidden whole; unless the project says otherwise. */
+static void write_given_field(
+        struct json_writer *json, struct slice name, const struct json *value, bool masked)
 {
     if (slice_is(name, "status")) {
         return;
     }
     json_write_name_slice(json, name);
     struct slice text = json_string(value);
-    if (!field_is_secret(name) || text.data == NULL) {
+    if (!masked || !field_is_secret(name) || text.data == NULL) {
         json_write_value(json, value);
     } else if (text.length <= 4) {
         json_write_text(json, "REDACTED");
@@ -111,15 +125,28 @@ static void write_given_field(struct json_writer *json, struct slice name, const
     }
 }
 
+/* Tokens of managed apps are never shown. */
+static void write_token(struct call *call, const struct account *account, const char *name)
+{
+    const char *token = sha256_hex(
+            call->memory, slice_of(mem_printf(call->memory, "%s %s", name, account->id)));
+    json_write_name(&call->json, name);
+    if (account->auth_config.managed) {
+        json_write_text(&call->json, "REDACTED");
+    } else if (call->sandbox->project->masks_secrets) {
+        json_write_printf(&call->json, "%.4s...", token);
+    } else {
+        json_write_text(&call->json, token);
+    }
+}
+
 static void write_tokens(struct call *call, const struct account *account)
 {
     struct json_writer *json = &call->json;
     const struct toolkit *toolkit =
             catalog_toolkit(call->sandbox->catalog, account->auth_config.toolkit);
-    json_write_name(json, "access_token");
-    json_write_text(json, "REDACTED");
-    json_write_name(json, "refresh_token");
-    json_write_text(json, "REDACTED");
+    write_token(call, account, "access_token");
+    write_token(call, account, "refresh_token");
     json_write_name(json, "token_type");
     json_write_text(json, "Bearer");
     json_write_name(json, "expires_in");
@@ -145,7 +172,7 @@ void account_write_val(struct call *call, const struct account *account)
     json_write_text(json, status);
     if (json_parse(call->memory, slice_of(account->data), &given, &ignored)) {
         for (struct json_iterator i = json_iterate(given); json_next(&i);) {
-            write_given_field(json, i.name, i.value);
+            write_given_field(json, i.name, i.value, call->sandbox->project->masks_secrets);
         }
     }
     if ((strcmp(status, "INITIALIZING") == 0 || strcmp(status, "INITIATED") == 0) &&

@@ -27,6 +27,8 @@
             "to get a redirect URL for the end user.")                                            \
     X(ACCOUNT_NOT_FOUND, 404, 606, "ConnectedAccount_ResourceNotFound",                           \
             "Check the id; a deleted account cannot be read.")                                    \
+    X(VERIFICATION_NOT_FOUND, 404, 10404, "ConnectedAccount_VerificationSessionNotFound",         \
+            "Let the user connect again; a session is good once and for ten minutes.")            \
     X(MCP_INVALID, 400, 1142, "MCP_ValidationError",                                              \
             "Check the request against the API reference.")                                       \
     X(MCP_TOOL_NOT_FOUND, 400, 1147, "MCP_ToolNotFound", "List the tools of the toolkits.")       \

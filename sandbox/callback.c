@@ -37,26 +37,56 @@ bool callback_acceptable(const char *url)
            (!web || (text.length > 2 && strchr("/?#", text.data[2]) == NULL));
 }
 
-const char *callback_build(
-        void *owner, const char *url, bool success, const char *connected_account_id)
+/* `url` up to where parameters can be appended; *fragment_out is what comes behind them, data NULL for nothing. */
+static void begin_query(struct buffer *out, const char *url, struct slice *fragment_out)
 {
     struct slice fragment = slice_of(url);
     struct slice base = slice_split(&fragment, '#');
     struct slice query = base;
     slice_split(&query, '?');
+    buffer_add_slice(out, base);
+    if (query.data == NULL) {
+        buffer_add_char(out, '?');
+    } else if (query.length > 0 && query.data[query.length - 1] != '&') {
+        buffer_add_char(out, '&');
+    }
+    *fragment_out = fragment;
+}
+
+static const char *end_query(struct buffer *out, struct slice fragment)
+{
+    if (fragment.data != NULL) {
+        buffer_add_char(out, '#');
+        buffer_add_slice(out, fragment);
+    }
+    return buffer_text(out);
+}
+
+const char *callback_build(void *owner, const char *url, bool success,
+        const char *connected_account_id, const char *legacy_app)
+{
+    struct slice fragment;
     struct buffer out;
     buffer_init(&out, owner, 2 * URL_BYTES_MAX);
-    buffer_add_slice(&out, base);
-    if (query.data == NULL) {
-        buffer_add_char(&out, '?');
-    } else if (query.length > 0 && query.data[query.length - 1] != '&') {
-        buffer_add_char(&out, '&');
+    begin_query(&out, url, &fragment);
+    buffer_printf(&out,
+            legacy_app == NULL ? "status=%s&connected_account_id=%s"
+                               : "status=%s&connectedAccountId=%s",
+            success ? "success" : "failed", connected_account_id);
+    if (legacy_app != NULL) {
+        buffer_add_text(&out, "&appName=");
+        buffer_add_url_encoded(&out, slice_of(legacy_app));
     }
-    buffer_printf(&out, "status=%s&connected_account_id=%s", success ? "success" : "failed",
-            connected_account_id);
-    if (fragment.data != NULL) {
-        buffer_add_char(&out, '#');
-        buffer_add_slice(&out, fragment);
-    }
-    return buffer_text(&out);
+    return end_query(&out, fragment);
+}
+
+const char *callback_to_verifier(void *owner, const char *url, const char *session_uri)
+{
+    struct slice fragment;
+    struct buffer out;
+    buffer_init(&out, owner, 2 * URL_BYTES_MAX);
+    begin_query(&out, url, &fragment);
+    buffer_add_text(&out, "session_uri=");
+    buffer_add_url_encoded(&out, slice_of(session_uri));
+    return end_query(&out, fragment);
 }

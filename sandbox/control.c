@@ -2,8 +2,6 @@
 #include "sandbox/account.h"
 #include "sandbox/routes.h"
 
-#define ADVANCE_SECONDS_MAX 1000000000 /* some thirty years */
-
 static void write_clock(struct call *call)
 {
     json_begin_object(&call->json);
@@ -33,7 +31,7 @@ bool control_clock_advance(struct call *call, struct error *err)
 {
     int64_t seconds;
     if (!json_int(json_get(call->body, "advance_seconds"), &seconds) ||
-            seconds > ADVANCE_SECONDS_MAX || seconds < -ADVANCE_SECONDS_MAX) {
+            seconds > CLOCK_SECONDS_MAX || seconds < -CLOCK_SECONDS_MAX) {
         return api_error_set(
                 err, API_BAD_REQUEST, "advance_seconds: expected a whole number of seconds");
     }
@@ -46,30 +44,12 @@ bool control_clock_advance(struct call *call, struct error *err)
 
 bool control_account_set(struct call *call, struct error *err)
 {
-    static const char *const statuses[] = {
-            "INITIALIZING", "INITIATED", "ACTIVE", "FAILED", "EXPIRED", "INACTIVE", "REVOKED"};
     struct account account;
-    const char *status, *reason, *email;
-    bool known = false;
+    const char *status, *reason;
     if (!field_required(call->body, "status", &status, err) ||
             !field_text(call->body, "status_reason", &reason, err) ||
-            !account_find(call, call->values[0], &account, err) ||
-            !account_default_email(call, &account, &email, err)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
-        known = known || strcmp(status, statuses[i]) == 0;
-    }
-    if (!known) {
-        return api_error_set(err, API_BAD_REQUEST, "status: %s is none", status);
-    }
-    struct db_statement statement = {
-            "UPDATE account SET status = $2, status_reason = $3, updated_at = $4, "
-            "flow_started_at = $4, email = coalesce(email, $5) WHERE id = $1",
-            DB_PARAMS(DB_TEXT(account.id), DB_TEXT(status), DB_TEXT(reason), DB_INT(call->now_ms),
-                    DB_TEXT(email))};
-    if (!db_write(call->sandbox->db, call->memory, &statement, 1, NULL, err) ||
-            !account_find(call, account.id, &account, err)) {
+            !account_force_status(call, call->values[0], status, reason, err) ||
+            !account_find(call, call->values[0], &account, err)) {
         return false;
     }
     account_write(call, &account, true);

@@ -3,8 +3,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sandbox/mcp_endpoint.h"
+#include "sandbox/project.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+/* Where providers send browsers back to: under the API, yet for browsers. */
+#define AUTH_CALLBACK "/toolkits/auth/callback"
 
 static const struct route {
     enum route_area area;
@@ -19,6 +24,11 @@ static const struct route {
         {ROUTE_API, "PATCH", "/connected_accounts/{}/status", account_set_enabled},
         {ROUTE_API, "POST", "/connected_accounts/{}/revoke", account_revoke},
         {ROUTE_API, "POST", "/connected_accounts/{}/refresh", account_refresh},
+
+        {ROUTE_API, "POST", "/connected_accounts/complete_auth", account_complete_auth},
+
+        {ROUTE_API, "GET", "/org/project/config", project_config_get},
+        {ROUTE_API, "PATCH", "/org/project/config", project_config_change},
 
         {ROUTE_API, "POST", "/tools/execute/{}", tool_execute},
         {ROUTE_API, "GET", "/tools", tool_list},
@@ -50,10 +60,15 @@ static const struct route {
         {ROUTE_PAGE, "GET", "/", home_page},
         {ROUTE_PAGE, "GET", "/link/{}", link_open},
         {ROUTE_PAGE, "POST", "/link/{}", link_decide},
+        {ROUTE_PAGE, "GET", AUTH_CALLBACK, provider_callback},
+        {ROUTE_CONSENT, "GET", "/consent/{}", provider_open},
+        {ROUTE_CONSENT, "POST", "/consent/{}", provider_decide},
 
         {ROUTE_CONTROL, "GET", "/_sandbox/clock", control_clock_get},
         {ROUTE_CONTROL, "POST", "/_sandbox/clock", control_clock_advance},
         {ROUTE_CONTROL, "POST", "/_sandbox/accounts/{}", control_account_set},
+        {ROUTE_CONTROL, "GET", "/_sandbox/project", control_project_get},
+        {ROUTE_CONTROL, "POST", "/_sandbox/project", control_project_change},
         {ROUTE_CONTROL, "POST", "/_sandbox/reset", control_reset},
         {ROUTE_CONTROL, "GET", "/_sandbox/requests", control_requests},
         {ROUTE_CONTROL, "POST", "/_sandbox/faults", control_faults_add},
@@ -68,7 +83,7 @@ static enum route_area area_of(struct slice *path, bool *v31_out)
     *v31_out = slice_starts(*path, "/api/v3.1/");
     if (*v31_out || slice_starts(*path, "/api/v3/")) {
         *path = slice_skip(*path, strlen(*v31_out ? "/api/v3.1" : "/api/v3"));
-        return ROUTE_API;
+        return slice_is(*path, AUTH_CALLBACK) ? ROUTE_PAGE : ROUTE_API;
     }
     if (slice_starts(*path, "/v3/mcp/") || slice_starts(*path, "/tool_router/")) {
         return ROUTE_MCP;
@@ -135,6 +150,9 @@ static bool check_key(struct call *call, enum route_area area, struct error *err
     if (area == ROUTE_MCP && key.data == NULL) {
         key = bearer_of(request);
     }
+    if (area == ROUTE_MCP && key.data == NULL && !call->sandbox->project->wants_mcp_key) {
+        return true;
+    }
     if (key.data != NULL && user_key.data != NULL) {
         return api_error_set(err, API_UNAUTHORIZED,
                 "Multiple authentication modes were provided. Provide exactly one authentication "
@@ -150,14 +168,27 @@ static bool check_key(struct call *call, enum route_area area, struct error *err
     return true;
 }
 
+/* Whatever name of this machine the browser knows the sandbox by. */
+bool sandbox_is_own_origin(const struct sandbox *sandbox, struct slice origin)
+{
+    static const char *const names[] = {"http://127.0.0.1:", "http://localhost:", "http://[::1]:"};
+    char port[16];
+    snprintf(port, sizeof port, "%d", sandbox_port(sandbox));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_starts(origin, names[i]) &&
+                slice_is(slice_skip(origin, strlen(names[i])), port)) {
+            return true;
+        }
+    }
+    return slice_is(origin, sandbox->public_url);
+}
+
 /* A page of another site must not drive the controls through the browser of whoever runs the sandbox. */
 static bool check_origin(struct call *call, struct error *err)
 {
     struct slice origin = http_request_header(call->request, "origin");
-    if (origin.data != NULL && !slice_is(origin, call->sandbox->public_url)) {
-        return api_error_set(err, API_FORBIDDEN, "not from another site");
-    }
-    return true;
+    return origin.data == NULL || sandbox_is_own_origin(call->sandbox, origin) ||
+           api_error_set(err, API_FORBIDDEN, "not from another site");
 }
 
 /* Counts the request in its minute and says so in the headers, as the service does. */
@@ -189,7 +220,7 @@ static bool parse_body(struct call *call, enum route_area area, struct error *er
 {
     struct slice text = slice_trim(call->request->body);
     const struct json *body;
-    if (area == ROUTE_PAGE || area == ROUTE_MCP || text.length == 0) {
+    if ((area != ROUTE_API && area != ROUTE_CONTROL) || text.length == 0) {
         return true;
     }
     if (!json_parse(call->memory, text, &body, err)) {
@@ -219,6 +250,7 @@ static bool admit(struct call *call, enum route_area area, struct error *err)
     case ROUTE_CONTROL:
         return check_origin(call, err);
     case ROUTE_PAGE:
+    case ROUTE_CONSENT:
         break;
     }
     return true;
@@ -301,34 +333,48 @@ static bool spoil_answer(struct call *call, const struct fault *fault)
     return true;
 }
 
-void sandbox_handle(void *context, struct http_request *request)
+static void handle(struct call *call, enum route_area area, struct slice path)
 {
-    struct sandbox *sandbox = context;
-    struct call call;
-    call_init(&call, sandbox, request);
-    struct slice path = request->path;
-    enum route_area area = area_of(&path, &call.v31);
-    if (area == ROUTE_CONTROL) {
-        answer(&call, area, path);
-        send_answer(&call);
-        return;
-    }
+    struct sandbox *sandbox = call->sandbox;
+    struct http_request *request = call->request;
     int64_t began_ms = clock_monotonic_ms();
     int64_t entry = journal_add(
-            sandbox->journal, call.now_ms, request->method, request->target, request->body);
+            sandbox->journal, call->now_ms, request->method, request->target, request->body);
     struct fault fault = faults_match(sandbox->faults, request->method, request->path);
     struct error err = {0};
     if (fault.latency_ms > 0 && !fiber_sleep(fault.latency_ms, &err)) {
         return; /* the client went away */
     }
     if (fault.kind == FAULT_NONE || fault.kind == FAULT_TRUNCATE || fault.after) {
-        answer(&call, area, path);
+        answer(call, area, path);
     }
-    bool whole = spoil_answer(&call, &fault);
+    bool whole = spoil_answer(call, &fault);
     if (whole) {
-        send_answer(&call);
+        send_answer(call);
     } else {
         http_reset(request);
     }
-    journal_note(sandbox->journal, entry, whole ? call.status : 0, clock_monotonic_ms() - began_ms);
+    journal_note(
+            sandbox->journal, entry, whole ? call->status : 0, clock_monotonic_ms() - began_ms);
+}
+
+void sandbox_handle(void *context, struct http_request *request)
+{
+    struct call call;
+    call_init(&call, context, request);
+    struct slice path = request->path;
+    enum route_area area = area_of(&path, &call.v31);
+    if (area != ROUTE_CONTROL) {
+        handle(&call, area, path);
+        return;
+    }
+    answer(&call, area, path);
+    send_answer(&call);
+}
+
+void sandbox_handle_consent(void *context, struct http_request *request)
+{
+    struct call call;
+    call_init(&call, context, request);
+    handle(&call, ROUTE_CONSENT, request->path);
 }

@@ -7,6 +7,7 @@ enum route_area {
     ROUTE_API,     /* under /api/v3.1 and /api/v3; wants the key */
     ROUTE_MCP,     /* MCP endpoints: any method; want the key, in either header */
     ROUTE_PAGE,    /* for browsers */
+    ROUTE_CONSENT, /* for browsers too, on the provider's origin */
     ROUTE_CONTROL, /* of tests: no key, not in the journal, no faults */
 };
 
@@ -33,8 +34,15 @@ route_handler mcp_server_generate, mcp_gateway;
 route_handler tool_list, tool_enum, tool_get, toolkit_list, toolkit_get;
 /* execute.c */
 route_handler tool_execute;
+/* project.c */
+route_handler project_config_get, project_config_change, control_project_get,
+        control_project_change;
 /* link.c */
 route_handler link_open, link_decide;
+/* verification.c */
+route_handler account_complete_auth;
+/* provider.c */
+route_handler provider_open, provider_decide, provider_callback;
 /* home.c */
 route_handler home_page;
 /* control.c */

@@ -3,14 +3,15 @@
 #include "base/clock.h"
 #include "crypto/crypto.h"
 #include "sandbox/page.h"
+#include "sandbox/project.h"
 #include "sandbox/sandbox_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* sandbox/schema.sql, embedded by the build. */
-extern const char sandbox_schema[];
+/* sandbox/schema.sql and schema_consent.sql, embedded by the build. */
+extern const char sandbox_schema[], sandbox_schema_consent[];
 
 /* ---- the file ---- */
 
@@ -79,7 +80,7 @@ bool sandbox_advance_clock(
 
 /* ---- what is there from the beginning ---- */
 
-static MUST_CHECK bool seed(struct sandbox *sandbox, void *owner, struct error *err)
+static MUST_CHECK bool add_auth_configs(struct sandbox *sandbox, void *owner, struct error *err)
 {
     struct db_statement statements[CATALOG_TOOLKITS_MAX];
     struct db_value values[CATALOG_TOOLKITS_MAX][5];
@@ -109,6 +110,7 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
     static const struct db_statement statements[] = {
             {"DELETE FROM thing", {NULL, 0}},
             {"DELETE FROM world", {NULL, 0}},
+            {"DELETE FROM verification", {NULL, 0}},
             {"DELETE FROM link", {NULL, 0}},
             {"DELETE FROM account", {NULL, 0}},
             {"DELETE FROM mcp_instance", {NULL, 0}},
@@ -124,7 +126,7 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
     faults_clear(sandbox->faults);
     journal_clear(sandbox->journal);
     mcp_sessions_clear(sandbox->mcp_sessions);
-    return seed(sandbox, owner, err);
+    return project_load(sandbox, owner, err) && add_auth_configs(sandbox, owner, err);
 }
 
 /* ---- starting ---- */
@@ -133,13 +135,16 @@ static MUST_CHECK bool open_store(
         struct sandbox *sandbox, struct loop *loop, const char *url, struct error *err)
 {
     const struct db_migration migrations[] = {
-            {"20261124000000_sandbox", sandbox_schema, sandbox_schema}, {NULL, NULL, NULL}};
+            {"20261124000000_sandbox", sandbox_schema, sandbox_schema},
+            {"20261128000000_consent", sandbox_schema_consent, sandbox_schema_consent},
+            {NULL, NULL, NULL}};
     void *scratch = mem_scope_new(sandbox, "open_store");
     size_t applied;
     bool good = db_store_open(sandbox, url, &sandbox->store, err) &&
                 db_open(sandbox, sandbox->store, loop, &sandbox->db, err) &&
                 db_migrate(sandbox->db, migrations, &applied, err) &&
-                read_clock(sandbox, scratch, err) && seed(sandbox, scratch, err);
+                read_clock(sandbox, scratch, err) && project_load(sandbox, scratch, err) &&
+                add_auth_configs(sandbox, scratch, err);
     mem_free(scratch);
     return good;
 }
@@ -169,18 +174,21 @@ static struct slice refusal(void *context, void *owner, const struct error *err)
     return buffer_slice(&out);
 }
 
-static const char *public_url_of(struct sandbox *sandbox, const struct sandbox_options *options)
+static const char *url_of(struct sandbox *sandbox, const char *host, int port)
 {
-    if (options->public_url != NULL) {
-        return mem_strdup(sandbox, options->public_url);
-    }
-    const char *host = options->host == NULL ? "127.0.0.1" : options->host;
     if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
         host = "localhost"; /* a browser cannot go to "any address" */
     }
     bool ipv6 = strchr(host, ':') != NULL;
-    return mem_printf(sandbox, ipv6 ? "http://[%s]:%d" : "http://%s:%d", host,
-            http_server_port(sandbox->server));
+    return mem_printf(sandbox, ipv6 ? "http://[%s]:%d" : "http://%s:%d", host, port);
+}
+
+static MUST_CHECK bool listen_on(struct sandbox *sandbox, struct loop *loop, const char *host,
+        int port, http_handler *handler, struct http_server **server_out, struct error *err)
+{
+    struct http_options http = {
+            .host = host, .port = port, .handler = handler, .context = sandbox, .refusal = refusal};
+    return http_server_new(sandbox, loop, &http, server_out, err);
 }
 
 bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options *options,
@@ -196,19 +204,22 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
     sandbox->mcp_sessions = mcp_sessions_new(sandbox);
     const char *database = options->database_url == NULL ? temporary_file_new(sandbox, err)
                                                          : options->database_url;
-    struct http_options http = {
-            .host = options->host == NULL ? "127.0.0.1" : options->host,
-            .port = options->port,
-            .handler = sandbox_handle,
-            .context = sandbox,
-            .refusal = refusal,
-    };
+    const char *host = options->host == NULL ? "127.0.0.1" : options->host;
     if (database == NULL || !open_store(sandbox, loop, database, err) ||
-            !http_server_new(sandbox, loop, &http, &sandbox->server, err)) {
+            !listen_on(sandbox, loop, host, options->port, sandbox_handle, &sandbox->server, err) ||
+            (options->consent_host != NULL &&
+                    !listen_on(sandbox, loop, options->consent_host, options->consent_port,
+                            sandbox_handle_consent, &sandbox->consent_server, err))) {
         mem_free(sandbox);
         return false;
     }
-    sandbox->public_url = public_url_of(sandbox, options);
+    sandbox->public_url = options->public_url == NULL
+                                  ? url_of(sandbox, host, http_server_port(sandbox->server))
+                                  : mem_strdup(sandbox, options->public_url);
+    if (sandbox->consent_server != NULL) {
+        sandbox->consent_url =
+                url_of(sandbox, options->consent_host, http_server_port(sandbox->consent_server));
+    }
     *sandbox_out = sandbox;
     return true;
 }
@@ -225,7 +236,8 @@ const char *sandbox_url(const struct sandbox *sandbox)
 
 bool sandbox_drain(struct sandbox *sandbox, struct error *err)
 {
-    return http_server_drain(sandbox->server, err);
+    return http_server_drain(sandbox->server, err) &&
+           (sandbox->consent_server == NULL || http_server_drain(sandbox->consent_server, err));
 }
 
 /* ---- ids ---- */

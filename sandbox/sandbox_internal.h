@@ -11,6 +11,8 @@
 
 /* The auth configs that exist from the beginning are SANDBOX_AUTH_CONFIG_PREFIX and the toolkit's slug. */
 #define SANDBOX_AUTH_CONFIG_PREFIX "ac_sandbox_"
+/* How far the clock can be moved at a time: some thirty years. */
+#define CLOCK_SECONDS_MAX 1000000000
 /* How long a link, and with it a connection in the making, lives. */
 #define SANDBOX_LINK_LIFE_MS (10 * 60 * 1000)
 
@@ -18,13 +20,16 @@ struct sandbox {
     struct db_store *store;
     struct db *db;
     struct http_server *server;
-    const char *api_key;     /* NULL: any that begins with ak_ */
-    const char *public_url;  /* no slash at the end */
-    const char *page_policy; /* Content-Security-Policy of the pages */
+    struct http_server *consent_server; /* NULL: the consent pages are at `server` too */
+    const char *api_key;                /* NULL: any that begins with ak_ */
+    const char *public_url;             /* no slash at the end */
+    const char *consent_url;            /* no slash at the end; NULL: none of its own */
+    const char *page_policy;            /* Content-Security-Policy of the pages */
     const struct catalog *catalog;
     struct journal *journal;
     struct faults *faults;
     struct mcp_sessions *mcp_sessions;
+    struct project *project;
     int64_t clock_offset_ms; /* as stored in meta */
     int64_t window;          /* the minute that `window_requests` counts */
     int rate_limit, window_requests;
@@ -40,5 +45,7 @@ SUSPENDS MUST_CHECK bool sandbox_advance_clock(
 /* "ca_" and `length` letters and digits at random. */
 char *sandbox_new_id(void *owner, const char *prefix, size_t length);
 
-/* The handler of the HTTP server, with the sandbox as context: routes.c. */
-http_handler sandbox_handle;
+/* The handlers of the HTTP servers, with the sandbox as context: routes.c. */
+http_handler sandbox_handle, sandbox_handle_consent;
+/* Is a request with this Origin field from a page of the sandbox? */
+bool sandbox_is_own_origin(const struct sandbox *sandbox, struct slice origin);

@@ -54,7 +54,7 @@ START_TEST(callback_row)
     ck_assert_int_eq(good, callbacks[_i].built != NULL);
     if (good) {
         ck_assert_str_eq(
-                callback_build(owner, callbacks[_i].url, true, "ca_1"), callbacks[_i].built);
+                callback_build(owner, callbacks[_i].url, true, "ca_1", NULL), callbacks[_i].built);
     }
     mem_free(owner);
 }
@@ -63,8 +63,19 @@ END_TEST
 START_TEST(callback_says_failed)
 {
     void *owner = mem_scope_new(NULL, __func__);
-    ck_assert_str_eq(callback_build(owner, "http://a/", false, "ca_2"),
+    ck_assert_str_eq(callback_build(owner, "http://a/", false, "ca_2", NULL),
             "http://a/?status=failed&connected_account_id=ca_2");
+    ck_assert_str_eq(callback_build(owner, "http://a/?x#y", true, "ca_2", "gmail"),
+            "http://a/?x&status=success&connectedAccountId=ca_2&appName=gmail#y");
+    mem_free(owner);
+}
+END_TEST
+
+START_TEST(callback_of_a_verifier)
+{
+    void *owner = mem_scope_new(NULL, __func__);
+    ck_assert_str_eq(callback_to_verifier(owner, "https://a/v?x=1#f", "urn:a&b"),
+            "https://a/v?x=1&session_uri=urn%3Aa%26b#f");
     mem_free(owner);
 }
 END_TEST
@@ -322,6 +333,7 @@ static void cases(Suite *suite)
 {
     TEST_ADD_ROWS(suite, callback_row, callbacks);
     TEST_ADD(suite, callback_says_failed);
+    TEST_ADD(suite, callback_of_a_verifier);
     TEST_ADD(suite, cursor_round_trip);
     TEST_ADD_ROWS(suite, bad_cursor_row, bad_cursors);
     TEST_ADD(suite, cursor_that_is_no_base64);

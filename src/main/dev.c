@@ -64,27 +64,58 @@ static void stop_sandbox(struct sandbox_thread *thread)
     loop_thread_join(thread->thread);
 }
 
-int verb_sandbox(const struct verb_arguments *arguments)
+static void sandbox_addresses(const struct config *config, struct sandbox_options *options)
 {
-    const char *listen = verb_option(arguments, "--listen");
-    const char *database = verb_option(arguments, "--database");
-    const struct config *config = arguments->config;
-    struct error err = {0};
-    struct sandbox_thread *thread = NULL;
-    if (listen != NULL) {
-        /* The setting's own parser reads the argument. */
+    options->host = config->sandbox_listen.host;
+    options->port = config->sandbox_listen.port;
+    options->consent_host = config->sandbox_consent_listen.host;
+    options->consent_port = config->sandbox_consent_listen.port;
+}
+
+/* The options that stand for a setting, as settings: their own parsers read them. */
+static bool sandbox_config(
+        const struct verb_arguments *arguments, const struct config **out, struct error *err)
+{
+    static const struct {
+        const char *option, *setting;
+    } options[] = {{"--listen", "SANDBOX_LISTEN"}, {"--consent-listen", "SANDBOX_CONSENT_LISTEN"}};
+    struct config *config = mem_new(arguments->owner, struct config);
+    *config = *arguments->config;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const char *value = verb_option(arguments, options[i].option);
+        const struct config *given;
+        if (value == NULL) {
+            continue;
+        }
         const char *environment[] = {
-                mem_printf(arguments->owner, "SANDBOX_LISTEN=%s", listen), NULL};
-        if (!config_load(arguments->owner, environment, (struct slice){0}, &config, &err)) {
-            return verb_failed(&err);
+                mem_printf(arguments->owner, "%s=%s", options[i].setting, value), NULL};
+        if (!config_load(arguments->owner, environment, (struct slice){0}, &given, err)) {
+            return false;
+        }
+        if (i == 0) {
+            config->sandbox_listen = given->sandbox_listen;
+        } else {
+            config->sandbox_consent_listen = given->sandbox_consent_listen;
         }
     }
+    *out = config;
+    return true;
+}
+
+int verb_sandbox(const struct verb_arguments *arguments)
+{
+    const char *database = verb_option(arguments, "--database");
+    const struct config *config;
     struct sandbox_options options = {
-            .host = config->sandbox_listen.host,
-            .port = config->sandbox_listen.port,
             .database_url =
                     database == NULL ? NULL : mem_printf(arguments->owner, "file:%s", database),
     };
+    struct error err = {0};
+    struct sandbox_thread *thread = NULL;
+    if (!sandbox_config(arguments, &config, &err)) {
+        return verb_failed(&err);
+    }
+    sandbox_addresses(config, &options);
     verb_hold_signals();
     if (!start_sandbox(arguments->owner, &options, &thread, &err)) {
         return verb_failed(&err);
@@ -130,11 +161,10 @@ static bool dev_start(const struct verb_arguments *arguments, struct config *con
     struct db_store *store = NULL;
     size_t applied = 0;
     struct sandbox_options options = {
-            .host = arguments->config->sandbox_listen.host,
-            .port = arguments->config->sandbox_listen.port,
             .database_url = "file:./" DATA_DIRECTORY "/sandbox.db",
             .api_key = SANDBOX_KEY,
     };
+    sandbox_addresses(arguments->config, &options);
     if (!make_directory(err)) {
         return false;
     }

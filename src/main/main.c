@@ -18,7 +18,9 @@ static const struct verb {
         {"dev", "",
                 "the whole product on an empty machine, offline: sandbox, database, server, a signed-in user",
                 verb_dev},
-        {"sandbox", "[--listen HOST:PORT] [--database FILE]", "the Composio emulator alone",
+        {"sandbox", "[--listen HOST:PORT] [--consent-listen HOST:PORT] [--database FILE]",
+                "the Composio emulator alone. Without --database it "
+                "forgets\n      everything at its end",
                 verb_sandbox},
         {"setup", "", "auth configs into the database, MCP servers at Composio; safe to run again",
                 verb_setup},

@@ -1,0 +1,267 @@
+/* The sandbox as a tool of tests: its consent pages without a browser, project settings. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { run, startSandbox } from '../harness.mjs';
+import { consent, control } from './flow.mjs';
+
+let sandbox;
+before(async () => { sandbox = await startSandbox(); });
+after(() => sandbox.stop());
+
+const BACK = 'http://127.0.0.1/back?x=1';
+
+/** A call of the API: [status, body]. */
+async function api(method, path, body, { url = sandbox.url, version = 'v3.1', headers = { 'x-api-key': 'ak_test' } } = {}) {
+  const reply = await fetch(`${url}/api/${version}${path}`, {
+    method, headers: { 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body) });
+  return [reply.status, await reply.json()];
+}
+
+/** A sandbox of the test's own. */
+async function own(t, options) {
+  const started = await startSandbox(options);
+  t.after(() => started.stop());
+  return started;
+}
+
+async function ordered(method, path, body, url = sandbox.url) {
+  const reply = await control(url, method, path, body);
+  const answer = await reply.json();
+  assert.equal(reply.status, 200, JSON.stringify(answer));
+  return answer;
+}
+
+let users = 0;
+const somebody = () => `somebody-${++users}`;
+
+async function link(user, { config = 'ac_sandbox_gmail', callback_url = BACK, url, ...rest } = {}) {
+  const [status, made] = await api('POST', '/connected_accounts/link', { auth_config_id: config, user_id: user, callback_url, ...rest }, { url });
+  assert.equal(status, 201, JSON.stringify(made));
+  return made;
+}
+
+const account = async (id, url) => (await api('GET', `/connected_accounts/${id}`, undefined, { url }))[1];
+
+/** What a form posts. */
+const press = (url, fields, headers = {}) =>
+  fetch(url, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual', headers });
+
+async function execute(tool, user, parameters = {}, url) {
+  const [status, body] = await api('POST', `/tools/execute/${tool}`, { user_id: user, arguments: parameters }, { url });
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.equal(body.successful, true, JSON.stringify(body));
+  return body.data;
+}
+
+/* ---- consent pages ---- */
+
+test('close decides nothing: the flow stays open, and expires', async (t) => {
+  const { url } = await own(t);
+  const made = await link('closer', { url });
+  await fetch(made.redirect_url);
+  const closed = await press(made.redirect_url, { decision: 'close' });
+  assert.equal(closed.status, 200);
+  assert.equal(closed.headers.get('location'), null);
+  assert.equal((await account(made.connected_account_id, url)).status, 'INITIATED');
+  const back = await press(made.redirect_url, { decision: 'approve' });
+  assert.equal(back.status, 302, 'the link is still good');
+
+  const other = await link('closer', { url });
+  await press(other.redirect_url, { decision: 'close' });
+  await ordered('POST', 'clock', { advance_seconds: 601 }, url);
+  const expired = await account(other.connected_account_id, url);
+  assert.deepEqual([expired.status, expired.status_reason],
+    ['EXPIRED', 'Connection initiation did not complete within 10 minutes']);
+  assert.equal((await press(other.redirect_url, { decision: 'approve' })).status, 410);
+});
+
+test('one of several accounts at the provider is picked, or another one is named', async () => {
+  const user = somebody();
+  const profile = async (id) => {
+    const [, body] = await api('POST', '/tools/execute/GMAIL_GET_PROFILE', { user_id: user, connected_account_id: id, arguments: {} });
+    return body.data.emailAddress;
+  };
+  const first = await link(user);
+  await consent(first.redirect_url, 'Approve');
+  assert.equal(await profile(first.connected_account_id), `${user}@example.com`);
+
+  const second = await link(user);
+  await press(second.redirect_url, { decision: 'approve', account: '', other: 'work@corp.example' });
+  assert.equal(await profile(second.connected_account_id), 'work@corp.example');
+
+  const third = await link(user);
+  const page = await (await fetch(third.redirect_url)).text();
+  const offered = [...page.matchAll(/type="radio" name="account" value="([^"]*)"/g)].map(([, value]) => value);
+  assert.deepEqual(offered, [`${user}+2@example.com`, 'work@corp.example', `${user}@example.com`, '']);
+  await press(third.redirect_url, { decision: 'approve', account: 'work@corp.example' });
+  assert.equal(await profile(third.connected_account_id), 'work@corp.example');
+});
+
+test('an API key is asked for by the fields of the toolkit, and never shown again', async () => {
+  const [, made] = await api('POST', '/auth_configs', { toolkit: { slug: 'notion' },
+    auth_config: { type: 'use_custom_auth', authScheme: 'API_KEY' } });
+  const { redirect_url, connected_account_id } = await link(somebody(), { config: made.auth_config.id });
+  const page = await (await fetch(redirect_url)).text();
+  assert.match(page, /<label for="generic_api_key">Internal integration secret<\/label>/);
+  assert.match(page, /name="val.generic_api_key"[^>]*type="password" required>/);
+  const empty = await press(redirect_url, { decision: 'approve', 'val.generic_api_key': '' });
+  assert.equal(empty.status, 400);
+  assert.match(await empty.text(), /role="alert">Internal integration secret: please fill it in/);
+  const done = await press(redirect_url, { decision: 'approve', 'val.generic_api_key': 'secret_0123456789' });
+  assert.equal(new URL(done.headers.get('location')).searchParams.get('status'), 'success');
+  const active = await account(connected_account_id);
+  assert.deepEqual([active.status, active.state.val.generic_api_key], ['ACTIVE', 'secr...']);
+
+  await ordered('POST', 'project', { mask_secret_keys_in_connected_account: false });
+  assert.equal((await account(connected_account_id)).state.val.generic_api_key, 'secret_0123456789');
+  await ordered('POST', 'project', { mask_secret_keys_in_connected_account: null });
+  assert.equal((await account(connected_account_id)).state.val.generic_api_key, 'secr...');
+});
+
+test('the retired create call comes back in its own spelling', async () => {
+  const [, config] = await api('POST', '/auth_configs', { toolkit: { slug: 'github' },
+    auth_config: { type: 'use_custom_auth', authScheme: 'OAUTH2', credentials: { client_id: 'i', client_secret: 's' } } });
+  const [status, made] = await api('POST', '/connected_accounts', { auth_config: { id: config.auth_config.id },
+    connection: { user_id: somebody(), callback_url: BACK } });
+  assert.equal(status, 201);
+  const back = new URL(await consent(made.redirect_url, 'Approve'));
+  assert.deepEqual(Object.fromEntries(back.searchParams),
+    { x: '1', status: 'success', connectedAccountId: made.id, appName: 'github' });
+});
+
+test('with an origin of its own the provider sends the browser back through Composio', async (t) => {
+  const { url } = await own(t, { args: ['--consent-listen', '127.0.0.1:0'] });
+  const follow = async (made, button) => {
+    const hop = await fetch(made.redirect_url, { redirect: 'manual' });
+    const provider = hop.headers.get('location');
+    assert.notEqual(new URL(provider).origin, url);
+    const page = await fetch(provider);
+    assert.equal(page.headers.get('cross-origin-opener-policy'), 'same-origin');
+    const callback = new URL(await consent(provider, button));
+    assert.equal(callback.origin + callback.pathname, `${url}/api/v3.1/toolkits/auth/callback`);
+    assert.equal((await account(made.connected_account_id, url)).status, 'INITIATED');
+    const back = await fetch(callback, { redirect: 'manual' });
+    assert.equal((await fetch(callback, { redirect: 'manual' })).status, 410, 'once');
+    return new URL(back.headers.get('location')).searchParams.get('status');
+  };
+  const approved = await link('far', { url }), denied = await link('far', { url });
+  assert.equal(await follow(approved, 'Approve'), 'success');
+  assert.equal((await account(approved.connected_account_id, url)).status, 'ACTIVE');
+  assert.equal(await follow(denied, 'Deny'), 'failed');
+  assert.equal((await account(denied.connected_account_id, url)).status, 'FAILED');
+  assert.equal((await fetch(`${url}/api/v3.1/toolkits/auth/callback?state=lk_nope&code=a@b`)).status, 400);
+});
+
+/* ---- the project ---- */
+
+test('project config: read, changed, refused, the newer settings on v3.1 alone', async () => {
+  const [status, config] = await api('GET', '/org/project/config');
+  assert.equal(status, 200);
+  assert.deepEqual(config, { is_2FA_enabled: false, display_name: 'Sandbox', mask_secret_keys_in_connected_account: true,
+    log_visibility_setting: 'show_all', require_mcp_api_key: true, is_composio_link_enabled_for_managed_auth: true,
+    signed_url_file_expiry_in_seconds: 3600 });
+  const [, older] = await api('GET', '/org/project/config', undefined, { version: 'v3' });
+  assert.equal(older.signed_url_file_expiry_in_seconds, undefined);
+  const [, changed] = await api('PATCH', '/org/project/config', { display_name: 'Mine', verifier_url: 'http://a/', unknown: 1 });
+  assert.equal(changed.display_name, 'Mine');
+  assert.equal((await ordered('GET', 'project')).verifier_url, null, 'the dashboard\'s is not the API\'s');
+  for (const bad of [{ is_2FA_enabled: 'yes' }, { log_visibility_setting: 'some' }, { signed_url_file_expiry_in_seconds: 0 },
+    { display_name: null }]) {
+    assert.equal((await api('PATCH', '/org/project/config', bad))[0], 400, JSON.stringify(bad));
+  }
+  for (const bad of [{ verifier_url: 'javascript://x' }, { same_browser: 1 }, { nonsense: true }, [1]]) {
+    assert.equal((await control(sandbox.url, 'POST', 'project', bad)).status, 400, JSON.stringify(bad));
+  }
+  assert.equal((await api('GET', '/org/project/config'))[1].display_name, 'Mine');
+  await ordered('POST', 'project', { display_name: null });
+});
+
+test('MCP URLs ask for the key unless the project says otherwise', async (t) => {
+  const { url } = await own(t);
+  const list = (headers) => fetch(`${url}/v3/mcp/00000000-0000-0000-0000-000000000000?user_id=u`, { method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }) });
+  assert.equal((await list()).status, 401);
+  await api('PATCH', '/org/project/config', { require_mcp_api_key: false }, { url });
+  assert.equal((await list()).status, 404, 'it is only that there is no such server');
+  assert.equal((await list({ 'x-api-key': 'wrong' })).status, 401, 'a key that is sent must be right');
+});
+
+/* ---- identity verification, same-browser binding ---- */
+
+test('identity verification: ACTIVE only when the right user is confirmed, once, within ten minutes', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'project', { verifier_url: 'http://127.0.0.1/verify?app=1#f' }, url);
+  const confirm = (session_uri, user_id) => api('POST', '/connected_accounts/complete_auth', { session_uri, user_id }, { url });
+  const consented = async (user) => {
+    const made = await link(user, { url });
+    const there = new URL(await consent(made.redirect_url, 'Approve'));
+    assert.deepEqual([...there.searchParams.keys()], ['app', 'session_uri']);
+    assert.equal(there.hash, '#f');
+    assert.equal((await account(made.connected_account_id, url)).status, 'INITIATED');
+    return [made.connected_account_id, there.searchParams.get('session_uri')];
+  };
+
+  const [id, session] = await consented('ada');
+  const [status, done] = await confirm(session, 'ada');
+  assert.equal(status, 200);
+  assert.deepEqual([done.connected_account_id, done.toolkit_slug, done.connected_account.id, done.connected_account.status],
+    [id, 'gmail', id, 'ACTIVE']);
+  assert.equal((await confirm(session, 'ada'))[0], 404, 'once');
+  assert.equal((await confirm('urn:nothing', 'ada'))[0], 404);
+  assert.equal((await confirm(session))[0], 400);
+
+  const [stolen, other] = await consented('ada');
+  assert.equal((await confirm(other, 'eve'))[0], 400);
+  assert.equal((await account(stolen, url)).status, 'FAILED');
+  assert.equal((await confirm(other, 'ada'))[0], 404, 'used up by the mismatch');
+
+  const [late, expired] = await consented('ada');
+  await ordered('POST', 'clock', { advance_seconds: 601 }, url);
+  assert.equal((await confirm(expired, 'ada'))[0], 404);
+  assert.equal((await account(late, url)).status, 'EXPIRED');
+
+  const denied = await link('ada', { url });
+  assert.equal(new URL(await consent(denied.redirect_url, 'Deny')).searchParams.get('status'), 'failed', 'a refusal goes to the app');
+});
+
+test('of two confirmations at a time one is taken', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'project', { verifier_url: 'http://127.0.0.1/verify' }, url);
+  const made = await link('ada', { url });
+  const session_uri = new URL(await consent(made.redirect_url, 'Approve')).searchParams.get('session_uri');
+  const answers = await Promise.all(Array.from({ length: 8 }, () =>
+    api('POST', '/connected_accounts/complete_auth', { session_uri, user_id: 'ada' }, { url })));
+  assert.deepEqual(answers.map(([status]) => status).sort(), [200, 404, 404, 404, 404, 404, 404, 404]);
+});
+
+test('same-browser binding: a consent in another browser is refused, the flow expires', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'project', { same_browser: true }, url);
+  const made = await link('ada', { url });
+  const opened = await fetch(made.redirect_url);
+  const cookie = opened.headers.get('set-cookie').split(';')[0];
+  assert.match(opened.headers.get('set-cookie'), /; HttpOnly; SameSite=Lax$/);
+  assert.equal((await fetch(made.redirect_url)).headers.get('set-cookie'), null, 'the first one is it');
+  for (const headers of [{}, { cookie: 'sandbox_browser=guess' }]) {
+    for (const decision of ['approve', 'deny']) {
+      assert.equal((await press(made.redirect_url, { decision }, headers)).status, 403);
+    }
+  }
+  assert.equal((await account(made.connected_account_id, url)).status, 'INITIATED');
+  assert.equal((await press(made.redirect_url, { decision: 'approve' }, { cookie: `a=b; ${cookie}` })).status, 302);
+  assert.equal((await account(made.connected_account_id, url)).status, 'ACTIVE');
+
+  const unopened = await link('ada', { url });
+  assert.equal((await press(unopened.redirect_url, { decision: 'approve' }, { cookie })).status, 403);
+  await ordered('POST', 'clock', { advance_seconds: 601 }, url);
+  assert.equal((await account(unopened.connected_account_id, url)).status, 'EXPIRED');
+});
+
+test('--help names every option of the sandbox', async () => {
+  const { code, stdout } = await run('sandbox', ['--help']);
+  assert.equal(code, 0);
+  for (const option of ['--listen', '--consent-listen', '--database', 'SANDBOX_LISTEN', 'SANDBOX_CONSENT_LISTEN']) {
+    assert.ok(stdout.includes(option), option);
+  }
+});
