@@ -62,7 +62,7 @@ static const struct setting *setting_find(struct slice name)
     return NULL;
 }
 
-static MUST_CHECK bool project_check(const struct json *changes, struct error *err)
+bool project_check(const struct json *changes, struct error *err)
 {
     if (changes != NULL && json_type(changes) != JSON_OBJECT) {
         return api_error_set(err, API_BAD_REQUEST, "expected an object of settings");

@@ -20,3 +20,5 @@ SUSPENDS MUST_CHECK bool project_change(
         struct call *call, const struct json *changes, struct error *err);
 /* All settings, those of the dashboard too. */
 void project_write(const struct project *project, struct json_writer *json);
+/* Would project_change() take them? */
+MUST_CHECK bool project_check(const struct json *changes, struct error *err);

@@ -69,6 +69,7 @@ static const struct route {
         {ROUTE_CONTROL, "POST", "/_sandbox/accounts/{}", control_account_set},
         {ROUTE_CONTROL, "GET", "/_sandbox/project", control_project_get},
         {ROUTE_CONTROL, "POST", "/_sandbox/project", control_project_change},
+        {ROUTE_CONTROL, "POST", "/_sandbox/seed", control_seed},
         {ROUTE_CONTROL, "POST", "/_sandbox/reset", control_reset},
         {ROUTE_CONTROL, "GET", "/_sandbox/requests", control_requests},
         {ROUTE_CONTROL, "POST", "/_sandbox/faults", control_faults_add},

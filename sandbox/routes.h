@@ -47,4 +47,5 @@ route_handler provider_open, provider_decide, provider_callback;
 route_handler home_page;
 /* control.c */
 route_handler control_clock_get, control_clock_advance, control_account_set, control_reset,
-        control_requests, control_faults_add, control_faults_list, control_faults_clear;
+        control_requests, control_faults_add, control_faults_list, control_faults_clear,
+        control_seed;

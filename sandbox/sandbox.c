@@ -5,6 +5,7 @@
 #include "sandbox/page.h"
 #include "sandbox/project.h"
 #include "sandbox/sandbox_internal.h"
+#include "sandbox/seed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -183,6 +184,16 @@ static const char *url_of(struct sandbox *sandbox, const char *host, int port)
     return mem_printf(sandbox, ipv6 ? "http://[%s]:%d" : "http://%s:%d", host, port);
 }
 
+SUSPENDS static MUST_CHECK bool apply_seed(
+        struct sandbox *sandbox, struct slice text, struct error *err)
+{
+    void *scratch = mem_scope_new(sandbox, "apply_seed");
+    const struct json *seed;
+    bool good = json_parse(scratch, text, &seed, err) && seed_apply(sandbox, scratch, seed, err);
+    mem_free(scratch);
+    return good || error_prefix(err, "the seed");
+}
+
 static MUST_CHECK bool listen_on(struct sandbox *sandbox, struct loop *loop, const char *host,
         int port, http_handler *handler, struct http_server **server_out, struct error *err)
 {
@@ -206,6 +217,7 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
                                                          : options->database_url;
     const char *host = options->host == NULL ? "127.0.0.1" : options->host;
     if (database == NULL || !open_store(sandbox, loop, database, err) ||
+            (options->seed.length > 0 && !apply_seed(sandbox, options->seed, err)) ||
             !listen_on(sandbox, loop, host, options->port, sandbox_handle, &sandbox->server, err) ||
             (options->consent_host != NULL &&
                     !listen_on(sandbox, loop, options->consent_host, options->consent_port,

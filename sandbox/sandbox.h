@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/slice.h"
 #include "loop/loop.h"
 
 struct sandbox;
@@ -21,8 +22,9 @@ struct sandbox_options {
             database_url; /* "file:./sandbox.db"; NULL: a temporary file, removed with the sandbox */
     const char *api_key;  /* the key accepted; NULL: any that begins with ak_ */
     const char *consent_host; /* the consent pages as of a provider of their own, on this host … */
-    int consent_port; /* … and port, with Cross-Origin-Opener-Policy; NULL: with the rest */
-    int rate_limit;   /* requests a minute before 429; 0: 1,000,000 */
+    int consent_port;  /* … and port, with Cross-Origin-Opener-Policy; NULL: with the rest */
+    struct slice seed; /* JSON as sandbox/seed.h has it; length 0: none */
+    int rate_limit;    /* requests a minute before 429; 0: 1,000,000 */
 };
 
 /* Open the file, bring its tables up to date and listen. Copies the options.

@@ -5,6 +5,7 @@
 #include "main/serve.h"
 #include "main/verbs.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/seed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,6 +103,30 @@ static bool sandbox_config(
     return true;
 }
 
+/* The text of --seed FILE; empty without one. */
+static bool read_seed(
+        const struct verb_arguments *arguments, struct slice *text_out, struct error *err)
+{
+    const char *path = verb_option(arguments, "--seed");
+    if (path == NULL) {
+        return true;
+    }
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return error_set(err, ERROR_BAD_REQUEST, "BAD_CONFIGURATION", "%s cannot be read: %s", path,
+                strerror(errno));
+    }
+    char *text = mem_block(arguments->owner, SEED_BYTES_MAX + 1, "seed");
+    size_t length = fread(text, 1, SEED_BYTES_MAX + 1, file);
+    fclose(file);
+    if (length == 0 || length > SEED_BYTES_MAX) {
+        return error_set(err, ERROR_BAD_REQUEST, "BAD_CONFIGURATION",
+                length == 0 ? "%s is empty" : "%s is larger than 8 MiB", path);
+    }
+    *text_out = (struct slice){text, length};
+    return true;
+}
+
 int verb_sandbox(const struct verb_arguments *arguments)
 {
     const char *database = verb_option(arguments, "--database");
@@ -112,7 +137,7 @@ int verb_sandbox(const struct verb_arguments *arguments)
     };
     struct error err = {0};
     struct sandbox_thread *thread = NULL;
-    if (!sandbox_config(arguments, &config, &err)) {
+    if (!sandbox_config(arguments, &config, &err) || !read_seed(arguments, &options.seed, &err)) {
         return verb_failed(&err);
     }
     sandbox_addresses(config, &options);

@@ -18,9 +18,10 @@ static const struct verb {
         {"dev", "",
                 "the whole product on an empty machine, offline: sandbox, database, server, a signed-in user",
                 verb_dev},
-        {"sandbox", "[--listen HOST:PORT] [--consent-listen HOST:PORT] [--database FILE]",
+        {"sandbox",
+                "[--listen HOST:PORT] [--consent-listen HOST:PORT] [--database FILE] [--seed FILE]",
                 "the Composio emulator alone. Without --database it "
-                "forgets\n      everything at its end",
+                "forgets\n      everything at its end; --seed brings what is there from the beginning",
                 verb_sandbox},
         {"setup", "", "auth configs into the database, MCP servers at Composio; safe to run again",
                 verb_setup},

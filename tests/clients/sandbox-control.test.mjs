@@ -1,7 +1,9 @@
-/* The sandbox as a tool of tests: its consent pages without a browser, project settings. */
+/* The sandbox as a tool of tests: its consent pages without a browser, project settings, seeds, faults, journal, clock. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { run, startSandbox } from '../harness.mjs';
+import { run, startSandbox, tempDir } from '../harness.mjs';
 import { consent, control } from './flow.mjs';
 
 let sandbox;
@@ -258,10 +260,144 @@ test('same-browser binding: a consent in another browser is refused, the flow ex
   assert.equal((await account(unopened.connected_account_id, url)).status, 'EXPIRED');
 });
 
+/* ---- seeds ---- */
+
+const SEED = {
+  clock: { now: '2027-03-01T09:00:00Z' },
+  project: { display_name: 'Seeded' },
+  auth_configs: [
+    { id: 'ac_notion_key', toolkit: 'notion', auth_scheme: 'API_KEY', name: 'Notion by key' },
+    { id: 'ac_off', toolkit: 'slack', status: 'DISABLED' },
+  ],
+  accounts: [
+    { id: 'ca_ada_mail', auth_config_id: 'ac_sandbox_gmail', user_id: 'ada', email: 'ada@corp.example', alias: 'work' },
+    { id: 'ca_ada_old', auth_config_id: 'ac_sandbox_gmail', user_id: 'ada', status: 'EXPIRED',
+      status_reason: 'Permanent auth error during token refresh', email: 'ada@home.example', created_at: '2027-01-01T00:00:00Z' },
+    { id: 'ca_ada_notes', auth_config_id: 'ac_notion_key', user_id: 'ada', data: { generic_api_key: 'secret_abcdef' } },
+    { id: 'ca_bob_chat', auth_config_id: 'ac_sandbox_slack', user_id: 'bob', email: 'bob@corp.example' },
+    { id: 'ca_bob_code', auth_config_id: 'ac_sandbox_github', user_id: 'bob', email: 'bob@corp.example' },
+    { id: 'ca_begun', auth_config_id: 'ac_sandbox_gmail', user_id: 'cleo', status: 'INITIATED' },
+  ],
+  worlds: [
+    { user_id: 'ada', toolkit: 'gmail', email: 'ada@corp.example', things: [
+      { kind: 'mail', minutes: -30, body: { from: 'Eve <eve@x.example>', to: 'ada@corp.example', subject: 'Only mail', text: 'Hi {{email}}', labels: ['INBOX', 'UNREAD'] } },
+    ] },
+    { user_id: 'bob', toolkit: 'slack', email: 'bob@corp.example', things: [
+      { kind: 'channel', id: 'C0SUPPORT', body: { name: 'support' } },
+      { kind: 'message', parent: 'C0SUPPORT', minutes: -5, body: { user: 'U0EVE', text: 'It is broken' } },
+      { kind: 'message', parent: 'C0SUPPORT', minutes: -5, body: { user: 'U0EVE', text: 'Never mind' } },
+    ] },
+    { user_id: 'bob', toolkit: 'github', email: 'bob@corp.example', things: [
+      { kind: 'repository', id: 'bob/tool', body: { description: 'A tool' } },
+      { kind: 'issue', parent: 'bob/tool', body: { title: 'First', state: 'open', labels: [{ name: 'bug' }] } },
+      { kind: 'issue', parent: 'bob/tool', body: { title: 'Second', state: 'open' } },
+    ] },
+  ],
+  faults: [{ match: { path: '/nothing' }, fault: { status: 503 } }],
+};
+
+async function assertSeeded(url) {
+  const ada = (await api('GET', '/connected_accounts?user_ids=ada&order_direction=asc', undefined, { url }))[1].items;
+  assert.deepEqual(ada.map((item) => [item.id, item.status, item.alias]).sort(),
+    [['ca_ada_mail', 'ACTIVE', 'work'], ['ca_ada_notes', 'ACTIVE', null], ['ca_ada_old', 'EXPIRED', null]]);
+  const old = await account('ca_ada_old', url);
+  assert.deepEqual([old.status_reason, old.created_at], ['Permanent auth error during token refresh', '2027-01-01T00:00:00.000Z']);
+  assert.equal((await account('ca_ada_notes', url)).state.val.generic_api_key, 'secr...');
+  assert.equal((await api('GET', '/auth_configs/ac_off', undefined, { url }))[1].status, 'DISABLED');
+  assert.equal((await api('GET', '/org/project/config', undefined, { url }))[1].display_name, 'Seeded');
+  const { messages } = await execute('GMAIL_FETCH_EMAILS', 'ada', { max_results: 50 }, url);
+  assert.deepEqual(messages.map((mail) => [mail.subject, mail.messageText]), [['Only mail', 'Hi {{email}}']], 'its mails alone, as they stand');
+  const labels = await execute('GMAIL_LIST_LABELS', 'ada', {}, url);
+  assert.match(JSON.stringify(labels), /Receipts/, 'what is not in the seed is furnished as usual');
+  const chat = await execute('SLACK_FETCH_CONVERSATION_HISTORY', 'bob', { channel: 'support' }, url);
+  assert.deepEqual(chat.messages.map((message) => message.text).sort(), ['It is broken', 'Never mind']);
+  const issues = await execute('GITHUB_LIST_REPOSITORY_ISSUES', 'bob', { owner: 'bob', repo: 'tool', per_page: 30 }, url);
+  assert.deepEqual(issues.issues.map((issue) => [issue.number, issue.title]).sort(), [[1, 'First'], [2, 'Second']]);
+}
+
+test('a seed brings what it says, and may be applied twice', async (t) => {
+  const { url } = await own(t);
+  for (let i = 0; i < 2; i++) {
+    await ordered('POST', 'seed', SEED, url);
+    await assertSeeded(url);
+  }
+  const { now } = await ordered('GET', 'clock', undefined, url);
+  assert.match(now, /^2027-03-01T09:0/);
+  assert.equal((await ordered('GET', 'faults', undefined, url)).length, 2);
+  const begun = await account('ca_begun', url);
+  const back = new URL(await consent(begun.state.val.redirectUrl, 'Approve').catch(() => null) ?? url);
+  assert.equal(back.origin, url, 'without a callback the page stays');
+  assert.equal((await account('ca_begun', url)).status, 'ACTIVE');
+  await ordered('POST', 'reset', undefined, url);
+  assert.equal((await api('GET', '/connected_accounts/ca_ada_mail', undefined, { url }))[0], 404);
+  assert.equal((await api('GET', '/org/project/config', undefined, { url }))[1].display_name, 'Sandbox');
+});
+
+test('--seed at the start; with --database everything survives a crash', async (t) => {
+  const dir = tempDir();
+  writeFileSync(join(dir, 'seed.json'), JSON.stringify(SEED));
+  const first = await own(t, { dir, args: ['--database', 'sandbox.db', '--seed', 'seed.json'] });
+  await assertSeeded(first.url);
+  const made = await link('dora', { url: first.url });
+  await fetch(made.redirect_url);
+  await ordered('POST', 'project', { verifier_url: 'http://127.0.0.1/verify' }, first.url);
+  await ordered('POST', 'clock', { advance_seconds: 86400 }, first.url);
+  await first.stop('SIGKILL');
+
+  const second = await own(t, { dir, args: ['--database', 'sandbox.db'] });
+  await assertSeeded(second.url);
+  assert.equal((await account(made.connected_account_id, second.url)).status, 'EXPIRED', 'by the clock that was moved');
+  assert.equal((await ordered('GET', 'project', undefined, second.url)).verifier_url, 'http://127.0.0.1/verify');
+  assert.match((await ordered('GET', 'clock', undefined, second.url)).now, /^2027-03-02T/);
+});
+
+test('a seed that cannot be is refused whole, by name', async (t) => {
+  const { url } = await own(t);
+  const valid = { id: 'ca_first', auth_config_id: 'ac_sandbox_gmail', user_id: 'u' };
+  const world = (thing, toolkit = 'gmail') => ({ worlds: [{ user_id: 'u', toolkit, email: 'u@example.com', things: [thing] }] });
+  const mail = { from: 'a', to: 'b', subject: 'c', text: 'd' };
+  for (const [seed, message] of [
+    [{ account: [] }, 'account: unknown'],
+    [[], 'expected an object'],
+    [{ accounts: {} }, 'accounts: expected an array'],
+    [{ accounts: [valid, { ...valid, id: 'cb_x' }] }, 'accounts[1]: id: expected ca_'],
+    [{ accounts: [valid, { ...valid, id: "ca_'" }] }, 'accounts[1]: id: expected ca_'],
+    [{ accounts: [valid, { ...valid, status: 'LOST' }] }, 'accounts[1]: status: there is no LOST'],
+    [{ accounts: [valid, { ...valid, auth_config_id: 'ac_no' }] }, 'accounts[1]: auth_config_id: Auth config "ac_no" not found'],
+    [{ accounts: [valid, { id: 'ca_y', auth_config_id: 'ac_sandbox_gmail' }] }, 'accounts[1]: user_id: required'],
+    [{ accounts: [valid], auth_configs: [{ id: 'ac_x', toolkit: 'fax' }] }, 'auth_configs[0]: toolkit: there is no fax'],
+    [{ accounts: [valid], auth_configs: [{ id: 'ac_x', toolkit: 'gmail', auth_scheme: 'BASIC' }] }, 'auth_configs[0]: auth_scheme'],
+    [{ accounts: [valid], clock: { now: 'soon' } }, 'clock: now: expected a time'],
+    [{ accounts: [valid], clock: { advance_seconds: 1e12 } }, 'clock: advance_seconds'],
+    [{ accounts: [valid], project: { nonsense: 1 } }, 'project: nonsense: no such setting'],
+    [{ accounts: [valid], faults: [{ fault: { status: 200 } }] }, 'faults: [0]: status'],
+    [{ accounts: [valid], ...world({ kind: 'fax', body: {} }) }, 'worlds[0]: things[0]: kind: gmail has no fax'],
+    [{ accounts: [valid], ...world({ kind: 'mail', body: { ...mail, subject: 7 } }) }, 'worlds[0]: things[0]: body: a mail needs the text subject'],
+    [{ accounts: [valid], ...world({ kind: 'mail', minutes: 1e15, body: mail }) }, 'worlds[0]: things[0]: minutes'],
+    [{ accounts: [valid], ...world({ kind: 'issue', body: { title: 't', state: 'open' } }, 'github') }, 'worlds[0]: things[0]: parent: a issue needs one'],
+    [{ accounts: [valid], ...world({ kind: 'repository', body: {} }, 'github') }, 'worlds[0]: things[0]: id: a repository needs one'],
+  ]) {
+    const reply = await control(url, 'POST', 'seed', seed);
+    const { error } = await reply.json();
+    assert.equal(reply.status, 400, JSON.stringify(seed));
+    assert.ok(error.message.startsWith(message), `${error.message} / ${message}`);
+    assert.equal((await api('GET', '/connected_accounts/ca_first', undefined, { url }))[0], 404);
+  }
+  assert.deepEqual(await ordered('GET', 'faults', undefined, url), []);
+  const dir = tempDir();
+  writeFileSync(join(dir, 'bad.json'), '{"accounts": [{}]}');
+  for (const [args, said] of [[['--seed', 'bad.json'], /the seed: accounts\[0\]/], [['--seed', 'none.json'], /none\.json cannot be read/],
+    [['--consent-listen', 'x'], /SANDBOX_CONSENT_LISTEN/]]) {
+    const { code, stderr } = await run('sandbox', args, { dir, env: { SANDBOX_LISTEN: '127.0.0.1:0' } });
+    assert.equal(code, 1);
+    assert.match(stderr, said);
+  }
+});
+
 test('--help names every option of the sandbox', async () => {
   const { code, stdout } = await run('sandbox', ['--help']);
   assert.equal(code, 0);
-  for (const option of ['--listen', '--consent-listen', '--database', 'SANDBOX_LISTEN', 'SANDBOX_CONSENT_LISTEN']) {
+  for (const option of ['--listen', '--consent-listen', '--database', '--seed', 'SANDBOX_LISTEN', 'SANDBOX_CONSENT_LISTEN']) {
     assert.ok(stdout.includes(option), option);
   }
 });
