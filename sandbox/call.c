@@ -76,6 +76,22 @@ void call_answer_error(struct call *call, const struct error *err, int status)
     json_end_object(json);
 }
 
+struct http_reply call_reply(const struct call *call)
+{
+    return (struct http_reply){.status = call->status,
+            .content_type = call->content_type,
+            .headers = call->headers,
+            .header_count = call->header_count,
+            .body = buffer_slice(&call->out)};
+}
+
+void call_answer(struct call *call)
+{
+    call_add_header(call, "X-Request-Id", call->request_id);
+    struct http_reply reply = call_reply(call);
+    http_reply(call->request, &reply);
+}
+
 /* ---- query ---- */
 
 const char *call_parameter(struct call *call, const char *name)

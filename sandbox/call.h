@@ -42,6 +42,10 @@ void call_add_header(struct call *call, const char *name, const char *value);
 /* Drop what was written and answer with the error, in the API's form; `status` 0: the error's own. */
 void call_answer_error(struct call *call, const struct error *err, int status);
 
+/* The answer as it stands; good as long as the call. */
+struct http_reply call_reply(const struct call *call);
+void call_answer(struct call *call);
+
 /* ---- query ---- */
 
 /* NULL: absent or empty. */

@@ -67,8 +67,12 @@ bool control_reset(struct call *call, struct error *err)
 
 bool control_requests(struct call *call, struct error *err)
 {
-    (void)err;
-    journal_write(call->sandbox->journal, &call->json);
+    int64_t after, limit;
+    if (!call_parameter_int(call, "after", 0, 0, INT64_MAX, &after, err) ||
+            !call_parameter_int(call, "limit", JOURNAL_ENTRIES, 0, JOURNAL_ENTRIES, &limit, err)) {
+        return false;
+    }
+    journal_write(call->sandbox->journal, after, limit, &call->json);
     return true;
 }
 

@@ -8,6 +8,7 @@ struct ordered_fault {
     STAILQ_ENTRY(ordered_fault) link;
     const char *method; /* NULL: any */
     const char *path;   /* "" : any */
+    const char *user;   /* NULL: any */
     int64_t nth;        /* 0: each */
     int64_t left;       /* -1: without end */
     int64_t seen;
@@ -56,12 +57,14 @@ static bool read_int(const struct json *object, const char *name, int64_t least,
 
 static enum fault_kind kind_of(const struct json *fault)
 {
-    return json_bool(json_get(fault, "reset"), false)      ? FAULT_RESET
-           : json_bool(json_get(fault, "garbage"), false)  ? FAULT_GARBAGE
-           : json_bool(json_get(fault, "truncate"), false) ? FAULT_TRUNCATE
-           : json_bool(json_get(fault, "html"), false)     ? FAULT_HTML
-           : json_get(fault, "status") != NULL             ? FAULT_STATUS
-                                                           : FAULT_NONE;
+    return json_bool(json_get(fault, "reset"), false)       ? FAULT_RESET
+           : json_bool(json_get(fault, "garbage"), false)   ? FAULT_GARBAGE
+           : json_bool(json_get(fault, "truncate"), false)  ? FAULT_TRUNCATE
+           : json_bool(json_get(fault, "html"), false)      ? FAULT_HTML
+           : json_bool(json_get(fault, "duplicate"), false) ? FAULT_DUPLICATE
+           : json_get(fault, "drip_ms") != NULL             ? FAULT_DRIP
+           : json_get(fault, "status") != NULL              ? FAULT_STATUS
+                                                            : FAULT_NONE;
 }
 
 static MUST_CHECK bool fault_read(
@@ -70,12 +73,15 @@ static MUST_CHECK bool fault_read(
     const struct json *match = json_get(value, "match"), *fault = json_get(value, "fault");
     int64_t status = 0, retry_after = 0;
     ordered->left = -1;
+    ordered->fault.drip_bytes = 64;
     if (json_type(fault) != JSON_OBJECT) {
         return api_error_set(err, API_BAD_REQUEST, "fault: expected an object");
     }
     if (!read_int(match, "nth", 1, 1000000, &ordered->nth, err) ||
             !read_int(value, "times", 1, 1000000, &ordered->left, err) ||
             !read_int(fault, "latency_ms", 0, 600000, &ordered->fault.latency_ms, err) ||
+            !read_int(fault, "drip_ms", 1, 10000, &ordered->fault.drip_ms, err) ||
+            !read_int(fault, "drip_bytes", 1, 65536, &ordered->fault.drip_bytes, err) ||
             !read_int(fault, "status", 400, 599, &status, err) ||
             !read_int(fault, "retry_after", 0, 86400, &retry_after, err)) {
         return false;
@@ -83,6 +89,7 @@ static MUST_CHECK bool fault_read(
     const char *path = json_text(json_get(match, "path"));
     ordered->method = mem_strdup(ordered, json_text(json_get(match, "method")));
     ordered->path = mem_strdup(ordered, path == NULL ? "" : path);
+    ordered->user = mem_strdup(ordered, json_text(json_get(match, "user")));
     ordered->fault.kind = kind_of(fault);
     ordered->fault.status = (int)status;
     ordered->fault.retry_after_s = (int)retry_after;
@@ -132,14 +139,33 @@ static bool path_matches(const char *prefix, struct slice path)
            slice_starts(slice_skip(rest, strlen("/api/v3")), prefix);
 }
 
-struct fault faults_match(struct faults *faults, struct slice method, struct slice path)
+bool faults_ask_for_users(const struct faults *faults)
+{
+    const struct ordered_fault *ordered;
+    STAILQ_FOREACH (ordered, &faults->list, link) {
+        if (ordered->user != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool request_matches(const struct ordered_fault *ordered, struct slice method,
+        struct slice path, const char *user)
+{
+    return (ordered->method == NULL || slice_is_nocase(method, ordered->method)) &&
+           (ordered->user == NULL || (user != NULL && strcmp(user, ordered->user) == 0)) &&
+           path_matches(ordered->path, path);
+}
+
+struct fault faults_match(
+        struct faults *faults, struct slice method, struct slice path, const char *user)
 {
     struct fault found = {.kind = FAULT_NONE};
     bool any = false;
     struct ordered_fault *ordered;
     STAILQ_FOREACH (ordered, &faults->list, link) {
-        if ((ordered->method != NULL && !slice_is_nocase(method, ordered->method)) ||
-                !path_matches(ordered->path, path)) {
+        if (!request_matches(ordered, method, path, user)) {
             continue;
         }
         ordered->seen++;
@@ -162,12 +188,16 @@ static void fault_write(const struct ordered_fault *ordered, struct json_writer 
             [FAULT_GARBAGE] = "garbage",
             [FAULT_TRUNCATE] = "truncate",
             [FAULT_HTML] = "html",
+            [FAULT_DRIP] = "drip",
+            [FAULT_DUPLICATE] = "duplicate",
     };
     json_begin_object(json);
     json_write_name(json, "method");
     json_write_text(json, ordered->method);
     json_write_name(json, "path");
     json_write_text(json, ordered->path);
+    json_write_name(json, "user");
+    json_write_text(json, ordered->user);
     json_write_name(json, "kind");
     json_write_text(json, kinds[ordered->fault.kind]);
     json_write_name(json, "seen");

@@ -89,12 +89,15 @@ static void entry_write(const struct entry *entry, struct json_writer *json)
     json_end_object(json);
 }
 
-void journal_write(const struct journal *journal, struct json_writer *json)
+void journal_write(
+        const struct journal *journal, int64_t after, int64_t limit, struct json_writer *json)
 {
     json_begin_object(json);
     json_write_name(json, "items");
     json_begin_array(json);
     int64_t first = journal->count < JOURNAL_ENTRIES ? 0 : journal->count - JOURNAL_ENTRIES;
+    first = first < after ? after : first;
+    first = first < journal->count - limit ? journal->count - limit : first;
     for (int64_t i = first; i < journal->count; i++) {
         entry_write(journal->entries[i % JOURNAL_ENTRIES], json);
     }

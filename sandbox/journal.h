@@ -15,6 +15,8 @@ int64_t journal_add(struct journal *journal, int64_t now_ms, struct slice method
 /* `status` 0: no whole answer was sent. */
 void journal_note(struct journal *journal, int64_t number, int status, int64_t duration_ms);
 void journal_clear(struct journal *journal);
-/* {"items": [oldest first: {number, time, method, path, body, body_cut, status or null, duration_ms or null}],
+/* Those after number `after` (0: all that are kept), at most `limit`, the newest.
+ * {"items": [oldest first: {number, time, method, path, body, body_cut, status or null, duration_ms or null}],
  * "total": since the beginning} */
-void journal_write(const struct journal *journal, struct json_writer *json);
+void journal_write(
+        const struct journal *journal, int64_t after, int64_t limit, struct json_writer *json);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sandbox/mcp_endpoint.h"
+#include "sandbox/misbehave.h"
 #include "sandbox/project.h"
 
 #include <assert.h>
@@ -285,53 +286,23 @@ static void answer(struct call *call, enum route_area area, struct slice path)
     }
 }
 
-static void send_answer(struct call *call)
+static bool takes_effect(const struct fault *fault)
 {
-    call_add_header(call, "X-Request-Id", call->request_id);
-    struct http_reply reply = {.status = call->status,
-            .content_type = call->content_type,
-            .headers = call->headers,
-            .header_count = call->header_count,
-            .body = buffer_slice(&call->out)};
-    http_reply(call->request, &reply);
+    return fault->after || fault->kind == FAULT_NONE || fault->kind == FAULT_TRUNCATE ||
+           fault->kind == FAULT_DRIP || fault->kind == FAULT_DUPLICATE;
 }
 
-/* Turn the answer into the fault's. False: there is to be none. */
-static bool spoil_answer(struct call *call, const struct fault *fault)
+/* The fault that is ordered for the request. False: the client went away while it waited. */
+static MUST_CHECK bool find_fault(struct call *call, struct fault *out, struct error *err)
 {
-    struct error err = {0};
-    switch (fault->kind) {
-    case FAULT_NONE:
-        return true;
-    case FAULT_RESET:
+    const struct http_request *request = call->request;
+    struct faults *faults = call->sandbox->faults;
+    const char *user = NULL;
+    if (faults_ask_for_users(faults) && !misbehave_user_of(call, &user, err)) {
         return false;
-    case FAULT_STATUS:
-        api_error_set(&err, fault->status == 429 ? API_TOO_MANY_REQUESTS : API_INTERNAL, "%s",
-                fault->status == 429 ? "Rate limit exceeded. Limit: 10000 requests per 1 minutes"
-                                     : "The sandbox was told to fail");
-        call_answer_error(call, &err, fault->status);
-        break;
-    case FAULT_GARBAGE:
-        call->status = 200;
-        buffer_clear(&call->out);
-        buffer_add_text(&call->out, "\x01\x02{\"items\":[}}\xff\xfe no JSON at all");
-        break;
-    case FAULT_TRUNCATE:
-        call->out.length /= 2;
-        break;
-    case FAULT_HTML:
-        call->status = fault->status == 0 ? 502 : fault->status;
-        call->content_type = "text/html; charset=utf-8";
-        buffer_clear(&call->out);
-        buffer_printf(&call->out,
-                "<html><head><title>%d</title></head><body><h1>%d Bad Gateway</h1></body></html>\n",
-                call->status, call->status);
-        break;
     }
-    if (fault->retry_after_s > 0) {
-        call_add_header(call, "Retry-After", mem_printf(call->memory, "%d", fault->retry_after_s));
-    }
-    return true;
+    *out = faults_match(faults, request->method, request->path, user);
+    return out->latency_ms == 0 || fiber_sleep(out->latency_ms, err);
 }
 
 static void handle(struct call *call, enum route_area area, struct slice path)
@@ -341,20 +312,21 @@ static void handle(struct call *call, enum route_area area, struct slice path)
     int64_t began_ms = clock_monotonic_ms();
     int64_t entry = journal_add(
             sandbox->journal, call->now_ms, request->method, request->target, request->body);
-    struct fault fault = faults_match(sandbox->faults, request->method, request->path);
+    struct fault fault;
     struct error err = {0};
-    if (fault.latency_ms > 0 && !fiber_sleep(fault.latency_ms, &err)) {
-        return; /* the client went away */
+    if (!find_fault(call, &fault, &err)) {
+        return;
     }
-    if (fault.kind == FAULT_NONE || fault.kind == FAULT_TRUNCATE || fault.after) {
+    if (fault.kind == FAULT_DUPLICATE) {
+        answer(call, area, path);
+        bool v31 = call->v31;
+        call_init(call, sandbox, request);
+        call->v31 = v31;
+    }
+    if (takes_effect(&fault)) {
         answer(call, area, path);
     }
-    bool whole = spoil_answer(call, &fault);
-    if (whole) {
-        send_answer(call);
-    } else {
-        http_reset(request);
-    }
+    bool whole = misbehave_send(call, &fault);
     journal_note(
             sandbox->journal, entry, whole ? call->status : 0, clock_monotonic_ms() - began_ms);
 }
@@ -370,7 +342,7 @@ void sandbox_handle(void *context, struct http_request *request)
         return;
     }
     answer(&call, area, path);
-    send_answer(&call);
+    call_answer(&call);
 }
 
 void sandbox_handle_consent(void *context, struct http_request *request)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "crypto/crypto.h"
+#include "sandbox/misbehave.h"
 #include "sandbox/page.h"
 #include "sandbox/project.h"
 #include "sandbox/sandbox_internal.h"
@@ -249,7 +250,8 @@ const char *sandbox_url(const struct sandbox *sandbox)
 bool sandbox_drain(struct sandbox *sandbox, struct error *err)
 {
     return http_server_drain(sandbox->server, err) &&
-           (sandbox->consent_server == NULL || http_server_drain(sandbox->consent_server, err));
+           (sandbox->consent_server == NULL || http_server_drain(sandbox->consent_server, err)) &&
+           misbehave_drain(sandbox, err);
 }
 
 /* ---- ids ---- */

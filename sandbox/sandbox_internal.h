@@ -31,7 +31,9 @@ struct sandbox {
     struct mcp_sessions *mcp_sessions;
     struct project *project;
     int64_t clock_offset_ms; /* as stored in meta */
-    int64_t window;          /* the minute that `window_requests` counts */
+    struct fiber_condition drips_ended;
+    int drips;      /* answers that drip */
+    int64_t window; /* the minute that `window_requests` counts */
     int rate_limit, window_requests;
 };
 

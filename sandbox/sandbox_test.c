@@ -244,13 +244,14 @@ START_TEST(fault_of_the_nth_request)
     order(faults, "[{\"match\":{\"method\":\"POST\",\"path\":\"/tools/execute\",\"nth\":2},"
                   "\"fault\":{\"status\":503}}]");
     struct slice path = SLICE("/api/v3.1/tools/execute/GMAIL_SEND_EMAIL");
-    ck_assert_int_eq(faults_match(faults, SLICE("POST"), path).kind, FAULT_NONE);
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path).kind, FAULT_NONE);
-    ck_assert_int_eq(faults_match(faults, SLICE("POST"), SLICE("/api/v3/tools")).kind, FAULT_NONE);
-    struct fault fault = faults_match(faults, SLICE("POST"), path);
+    ck_assert_int_eq(faults_match(faults, SLICE("POST"), path, NULL).kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).kind, FAULT_NONE);
+    ck_assert_int_eq(
+            faults_match(faults, SLICE("POST"), SLICE("/api/v3/tools"), NULL).kind, FAULT_NONE);
+    struct fault fault = faults_match(faults, SLICE("POST"), path, NULL);
     ck_assert_int_eq(fault.kind, FAULT_STATUS);
     ck_assert_int_eq(fault.status, 503);
-    ck_assert_int_eq(faults_match(faults, SLICE("POST"), path).kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("POST"), path, NULL).kind, FAULT_NONE);
     mem_free(owner);
 }
 END_TEST
@@ -262,12 +263,33 @@ START_TEST(fault_so_many_times)
     order(faults, "[{\"fault\":{\"garbage\":true,\"latency_ms\":5},\"times\":2},"
                   "{\"match\":{\"path\":\"/api/v3/\"},\"fault\":{\"reset\":true,\"after\":true}}]");
     struct slice path = SLICE("/api/v3/mcp/servers");
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path).kind, FAULT_GARBAGE);
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path).latency_ms, 5);
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path).kind, FAULT_RESET);
-    ck_assert(faults_match(faults, SLICE("GET"), path).after);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).kind, FAULT_GARBAGE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).latency_ms, 5);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).kind, FAULT_RESET);
+    ck_assert(faults_match(faults, SLICE("GET"), path, NULL).after);
     faults_clear(faults);
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path).kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).kind, FAULT_NONE);
+    mem_free(owner);
+}
+END_TEST
+
+START_TEST(fault_of_a_user)
+{
+    void *owner = mem_scope_new(NULL, __func__);
+    struct faults *faults = faults_new(owner);
+    struct slice path = SLICE("/api/v3.1/tools/execute/X");
+    ck_assert(!faults_ask_for_users(faults));
+    order(faults, "[{\"match\":{\"user\":\"ada\",\"nth\":2},"
+                  "\"fault\":{\"drip_ms\":7,\"drip_bytes\":3}},"
+                  "{\"match\":{\"user\":\"bob\"},\"fault\":{\"duplicate\":true}}]");
+    ck_assert(faults_ask_for_users(faults));
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, "ada").kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, NULL).kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), path, "bob").kind, FAULT_DUPLICATE);
+    struct fault fault = faults_match(faults, SLICE("GET"), path, "ada");
+    ck_assert_int_eq(fault.kind, FAULT_DRIP);
+    ck_assert_int_eq(fault.drip_ms, 7);
+    ck_assert_int_eq(fault.drip_bytes, 3);
     mem_free(owner);
 }
 END_TEST
@@ -282,7 +304,7 @@ START_TEST(faults_are_all_or_none)
             SLICE("[{\"fault\":{\"reset\":true}},{\"fault\":{\"status\":200}}]"), &list, &err));
     ck_assert(!faults_add(faults, list, &err));
     ck_assert_str_eq(err.message, "[1]: status: expected a whole number from 400 to 599");
-    ck_assert_int_eq(faults_match(faults, SLICE("GET"), SLICE("/")).kind, FAULT_NONE);
+    ck_assert_int_eq(faults_match(faults, SLICE("GET"), SLICE("/"), NULL).kind, FAULT_NONE);
     mem_free(owner);
 }
 END_TEST
@@ -309,7 +331,7 @@ START_TEST(journal_keeps_the_last)
     journal_note(journal, JOURNAL_ENTRIES + 1, 201, 7);
     buffer_init(&out, owner, 64 * 1024 * 1024);
     json_writer_init(&json, &out);
-    journal_write(journal, &json);
+    journal_write(journal, 0, JOURNAL_ENTRIES, &json);
     ck_assert(json_parse(owner, buffer_slice(&out), &value, &err));
     const struct json *items = json_get(value, "items");
     ck_assert_uint_eq(json_count(items), JOURNAL_ENTRIES);
@@ -329,6 +351,37 @@ START_TEST(journal_keeps_the_last)
 }
 END_TEST
 
+static size_t entries_after(struct journal *journal, int64_t after, int64_t limit)
+{
+    struct buffer out;
+    struct json_writer json;
+    const struct json *value;
+    struct error err = {0};
+    buffer_init(&out, journal, 1024 * 1024);
+    json_writer_init(&json, &out);
+    journal_write(journal, after, limit, &json);
+    ck_assert(json_parse(journal, buffer_slice(&out), &value, &err));
+    return json_count(json_get(value, "items"));
+}
+
+START_TEST(journal_gives_the_newest)
+{
+    void *owner = mem_scope_new(NULL, __func__);
+    struct journal *journal = journal_new(owner);
+    for (int i = 0; i < 5; i++) {
+        journal_add(journal, 0, SLICE("GET"), SLICE("/"), SLICE(""));
+    }
+    ck_assert_uint_eq(entries_after(journal, 0, JOURNAL_ENTRIES), 5);
+    ck_assert_uint_eq(entries_after(journal, 3, JOURNAL_ENTRIES), 2);
+    ck_assert_uint_eq(entries_after(journal, 3, 1), 1);
+    ck_assert_uint_eq(entries_after(journal, 0, 0), 0);
+    ck_assert_uint_eq(entries_after(journal, INT64_MAX, 5), 0);
+    journal_clear(journal);
+    ck_assert_uint_eq(entries_after(journal, 0, 5), 0);
+    mem_free(owner);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD_ROWS(suite, callback_row, callbacks);
@@ -343,7 +396,9 @@ static void cases(Suite *suite)
     TEST_ADD_ROWS(suite, arguments_row, arguments);
     TEST_ADD(suite, fault_of_the_nth_request);
     TEST_ADD(suite, fault_so_many_times);
+    TEST_ADD(suite, fault_of_a_user);
     TEST_ADD(suite, faults_are_all_or_none);
     TEST_ADD(suite, journal_keeps_the_last);
+    TEST_ADD(suite, journal_gives_the_newest);
 }
 TEST_MAIN("sandbox", cases)

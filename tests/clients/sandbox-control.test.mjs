@@ -293,7 +293,7 @@ const SEED = {
       { kind: 'issue', parent: 'bob/tool', body: { title: 'Second', state: 'open' } },
     ] },
   ],
-  faults: [{ match: { path: '/nothing' }, fault: { status: 503 } }],
+  faults: [{ match: { path: '/toolkits', user: 'nobody' }, fault: { status: 503 } }],
 };
 
 async function assertSeeded(url) {
@@ -392,6 +392,99 @@ test('a seed that cannot be is refused whole, by name', async (t) => {
     assert.equal(code, 1);
     assert.match(stderr, said);
   }
+});
+
+/* ---- faults ---- */
+
+test('a fault for one user, at his nth call', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'seed', { accounts: ['ada', 'bob'].map((user) =>
+    ({ id: `ca_${user}`, auth_config_id: 'ac_sandbox_gmail', user_id: user })) }, url);
+  await ordered('POST', 'faults', [{ match: { user: 'ada', nth: 2 }, fault: { status: 503 } }], url);
+  const statuses = [];
+  for (const [method, path, body] of [
+    ['GET', '/connected_accounts?user_ids=bob'],
+    ['GET', '/connected_accounts?user_ids=ada'], // the first
+    ['GET', '/connected_accounts/ca_bob'],
+    ['GET', '/toolkits'],
+    ['GET', '/connected_accounts/ca_ada'], // the second, by the account's owner
+    ['POST', '/connected_accounts/link', { auth_config_id: 'ac_sandbox_gmail', user_id: 'ada' }],
+  ]) statuses.push((await api(method, path, body, { url }))[0]);
+  assert.deepEqual(statuses, [200, 200, 200, 200, 503, 201]);
+  const [fault] = await ordered('GET', 'faults', undefined, url);
+  assert.deepEqual([fault.user, fault.kind, fault.seen], ['ada', 'status', 3]);
+
+  await ordered('DELETE', 'faults', undefined, url);
+  await ordered('POST', 'faults', [{ match: { user: 'ada', path: '/tools/execute' }, fault: { status: 429, retry_after: 7 } }], url);
+  const reply = await fetch(`${url}/api/v3.1/tools/execute/GMAIL_GET_PROFILE`, { method: 'POST',
+    headers: { 'x-api-key': 'ak_test', 'content-type': 'application/json' }, body: JSON.stringify({ user_id: 'ada' }) });
+  assert.deepEqual([reply.status, reply.headers.get('retry-after')], [429, '7']);
+  await execute('GMAIL_GET_PROFILE', 'bob', {}, url);
+});
+
+test('a duplicated request takes effect twice, the second answer is delivered', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'faults', [{ match: { path: '/connected_accounts/link' }, fault: { duplicate: true }, times: 1 }], url);
+  const made = await link('twice', { url });
+  const { items } = (await api('GET', '/connected_accounts?user_ids=twice', undefined, { url }))[1];
+  assert.equal(items.length, 2);
+  assert.equal(items[0].id, made.connected_account_id, 'the newest');
+  await link('once', { url });
+  assert.equal((await api('GET', '/connected_accounts?user_ids=once', undefined, { url }))[1].items.length, 1);
+});
+
+test('an answer that drips comes whole, in pieces, and holds up nobody else', async (t) => {
+  const { url, stop } = await own(t);
+  const [, whole] = await api('GET', '/toolkits/gmail', undefined, { url });
+  await ordered('POST', 'faults', [{ match: { path: '/toolkits/gmail' }, fault: { drip_ms: 1, drip_bytes: 97 } }], url);
+  const reply = await fetch(`${url}/api/v3.1/toolkits/gmail`, { headers: { 'x-api-key': 'ak_test' } });
+  assert.equal(reply.headers.get('transfer-encoding'), 'chunked');
+  let pieces = 0, text = '';
+  for await (const piece of reply.body.pipeThrough(new TextDecoderStream())) { pieces++; text += piece; }
+  assert.deepEqual(JSON.parse(text), whole);
+  assert.ok(pieces > 1, String(pieces));
+
+  // Clients that leave in the middle, and an end of the program in the middle, harm nothing.
+  await ordered('POST', 'faults', [{ match: { path: '/toolkits/slack' }, fault: { drip_ms: 5000, drip_bytes: 1 } }], url);
+  const leaver = new AbortController();
+  const slow = [leaver.signal, undefined].map((signal) =>
+    fetch(`${url}/api/v3.1/toolkits/slack`, { headers: { 'x-api-key': 'ak_test' }, signal }));
+  const [left, kept] = await Promise.all(slow);
+  assert.deepEqual([left.status, kept.status], [200, 200]);
+  leaver.abort();
+  await left.text().catch(() => undefined);
+  assert.equal((await api('GET', '/toolkits/notion', undefined, { url }))[0], 200);
+  const ended = await stop();
+  assert.equal(ended.code, 0);
+  await kept.text().catch(() => undefined);
+});
+
+/* ---- the journal ---- */
+
+test('the journal has every request whole, and gives the newest', async (t) => {
+  const { url } = await own(t);
+  await api('GET', '/connected_accounts?user_ids=a%20b&limit=3', undefined, { url });
+  await api('POST', '/connected_accounts/link', { auth_config_id: 'ac_no', user_id: 'u' }, { url });
+  await ordered('POST', 'faults', [{ match: { path: '/toolkits' }, fault: { reset: true } }], url);
+  await api('GET', '/toolkits', undefined, { url }).catch(() => undefined);
+  await fetch(`${url}/`);
+  const { items, total } = await ordered('GET', 'requests', undefined, url);
+  assert.equal(total, 4);
+  assert.deepEqual(items.map(({ number, method, path, body, body_cut, status }) => [number, method, path, body, body_cut, status]), [
+    [1, 'GET', '/api/v3.1/connected_accounts?user_ids=a%20b&limit=3', '', false, 200],
+    [2, 'POST', '/api/v3.1/connected_accounts/link', '{"auth_config_id":"ac_no","user_id":"u"}', false, 404],
+    [3, 'GET', '/api/v3.1/toolkits', '', false, null],
+    [4, 'GET', '/', '', false, 200],
+  ]);
+  for (const { time, duration_ms } of items) {
+    assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000);
+    assert.ok(Number.isInteger(duration_ms) && duration_ms >= 0);
+  }
+  const numbers = async (query) => (await ordered('GET', `requests?${query}`, undefined, url)).items.map((item) => item.number);
+  assert.deepEqual(await numbers('after=2'), [3, 4]);
+  assert.deepEqual(await numbers('limit=1'), [4]);
+  assert.deepEqual(await numbers('after=1&limit=2'), [3, 4]);
+  assert.deepEqual(await numbers('after=99'), []);
 });
 
 test('--help names every option of the sandbox', async () => {

@@ -1,0 +1,184 @@
+#include "sandbox/misbehave.h"
+
+#include "base/clock.h"
+
+#define DRIP_TIME_MAX_MS (10 * 60 * 1000)
+
+/* ---- whose request ---- */
+
+/* The first segment of the path that is an account's id; data NULL: none. */
+static struct slice account_in_path(struct slice path)
+{
+    while (path.data != NULL) {
+        struct slice segment = slice_split(&path, '/');
+        if (slice_starts(segment, "ca_")) {
+            return segment;
+        }
+    }
+    return (struct slice){NULL, 0};
+}
+
+SUSPENDS static MUST_CHECK bool owner_of(
+        struct call *call, struct slice account, const char **user_out, struct error *err)
+{
+    const struct db_rows *rows;
+    if (!db_read(call->sandbox->db, call->memory, "SELECT user_id FROM account WHERE id = $1",
+                DB_PARAMS(DB_SLICE(account)), &rows, err)) {
+        return false;
+    }
+    *user_out = db_row_count(rows) == 0 ? NULL : db_get_text(rows, 0, 0);
+    return true;
+}
+
+bool misbehave_user_of(struct call *call, const char **user_out, struct error *err)
+{
+    const struct json *body = NULL;
+    struct error ignored = {0};
+    struct texts users = call_parameter_list(call, "user_ids");
+    if (!json_parse(call->memory, call->request->body, &body, &ignored)) {
+        body = NULL; /* a form, or nothing */
+    }
+    const char *said[] = {call_parameter(call, "user_id"), users.count == 1 ? users.items[0] : NULL,
+            json_text(json_get(body, "user_id")),
+            json_text(json_get(json_get(body, "connection"), "user_id"))};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        if (said[i] != NULL) {
+            *user_out = said[i];
+            return true;
+        }
+    }
+    struct slice account = account_in_path(call->request->path);
+    if (account.data == NULL) {
+        account = json_string(json_get(body, "connected_account_id"));
+    }
+    *user_out = NULL;
+    return account.data == NULL || owner_of(call, account, user_out, err);
+}
+
+/* ---- drop by drop ---- */
+
+struct drip {
+    struct sandbox *sandbox;
+    struct fiber *fiber;        /* NULL: it is ending */
+    struct http_stream *stream; /* NULL: the connection is closed */
+    struct slice left;
+    int64_t pause_ms;
+    size_t piece;
+};
+
+static void drip_closed(void *argument)
+{
+    struct drip *drip = argument;
+    drip->stream = NULL;
+    if (drip->fiber != NULL) {
+        fiber_cancel(drip->fiber);
+    }
+}
+
+static void drip_run(void *argument)
+{
+    struct drip *drip = argument;
+    struct sandbox *sandbox = drip->sandbox;
+    struct error err = {0};
+    while (drip->stream != NULL && drip->left.length > 0 && fiber_sleep(drip->pause_ms, &err)) {
+        size_t length = drip->left.length < drip->piece ? drip->left.length : drip->piece;
+        struct slice piece = {drip->left.data, length};
+        drip->left = slice_skip(drip->left, length);
+        http_stream_write(drip->stream, piece);
+    }
+    drip->fiber = NULL;
+    if (drip->stream != NULL) {
+        http_stream_end(drip->stream);
+    }
+    mem_free(drip);
+    sandbox->drips--;
+    fiber_condition_wake_all(&sandbox->drips_ended);
+}
+
+/* The head at once, the body by and by, on a fiber of its own: bytes leave only when the handler has returned. */
+static void drip_begin(struct call *call, const struct fault *fault)
+{
+    struct sandbox *sandbox = call->sandbox;
+    struct drip *drip = mem_new(sandbox, struct drip);
+    struct slice body = buffer_slice(&call->out);
+    drip->sandbox = sandbox;
+    drip->left = (struct slice){mem_strndup(drip, body.data, body.length), body.length};
+    drip->pause_ms = fault->drip_ms;
+    drip->piece = (size_t)fault->drip_bytes;
+    struct http_reply reply = call_reply(call);
+    reply.body = (struct slice){NULL, 0};
+    sandbox->drips++;
+    drip->stream = http_stream_begin(call->request, &reply, "", drip_closed, drip);
+    drip->fiber = fiber_start(
+            fiber_loop(), "drip", drip_run, drip, clock_monotonic_ms() + DRIP_TIME_MAX_MS);
+}
+
+bool misbehave_drain(struct sandbox *sandbox, struct error *err)
+{
+    while (sandbox->drips > 0) {
+        if (!fiber_condition_wait(&sandbox->drips_ended, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the answer ---- */
+
+static void fail(struct call *call, int status)
+{
+    struct error err = {0};
+    bool limited = status == 429;
+    api_error_set(&err, limited ? API_TOO_MANY_REQUESTS : API_INTERNAL, "%s",
+            limited ? "Rate limit exceeded. Limit: 10000 requests per 1 minutes"
+                    : "The sandbox was told to fail");
+    call_answer_error(call, &err, status);
+}
+
+static void write_gateway_page(struct call *call, int status)
+{
+    call->status = status == 0 ? 502 : status;
+    call->content_type = "text/html; charset=utf-8";
+    buffer_clear(&call->out);
+    buffer_printf(&call->out,
+            "<html><head><title>%d</title></head><body><h1>%d Bad Gateway</h1></body></html>\n",
+            call->status, call->status);
+}
+
+bool misbehave_send(struct call *call, const struct fault *fault)
+{
+    if (fault->retry_after_s > 0) {
+        call_add_header(call, "Retry-After", mem_printf(call->memory, "%d", fault->retry_after_s));
+    }
+    switch (fault->kind) {
+    case FAULT_NONE:
+    case FAULT_DUPLICATE:
+        break;
+    case FAULT_RESET:
+        http_reset(call->request);
+        return false;
+    case FAULT_STATUS:
+        fail(call, fault->status);
+        break;
+    case FAULT_GARBAGE:
+        call->status = 200;
+        buffer_clear(&call->out);
+        buffer_add_text(&call->out, "\x01\x02{\"items\":[}}\xff\xfe no JSON at all");
+        break;
+    case FAULT_TRUNCATE:
+        call->out.length /= 2;
+        break;
+    case FAULT_HTML:
+        write_gateway_page(call, fault->status);
+        break;
+    case FAULT_DRIP:
+        if (call->out.length == 0 || slice_is(call->request->method, "HEAD")) {
+            break; /* nothing to drip */
+        }
+        call_add_header(call, "X-Request-Id", call->request_id);
+        drip_begin(call, fault);
+        return true;
+    }
+    call_answer(call);
+    return true;
+}
