@@ -59,6 +59,7 @@ static const struct route {
         {ROUTE_API, "DELETE", "/mcp/{}", mcp_server_delete},
 
         {ROUTE_PAGE, "GET", "/", home_page},
+        {ROUTE_PAGE, "POST", "/", home_act},
         {ROUTE_PAGE, "GET", "/link/{}", link_open},
         {ROUTE_PAGE, "POST", "/link/{}", link_decide},
         {ROUTE_PAGE, "GET", AUTH_CALLBACK, provider_callback},

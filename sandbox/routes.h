@@ -44,7 +44,7 @@ route_handler account_complete_auth;
 /* provider.c */
 route_handler provider_open, provider_decide, provider_callback;
 /* home.c */
-route_handler home_page;
+route_handler home_page, home_act;
 /* control.c */
 route_handler control_clock_get, control_clock_advance, control_account_set, control_reset,
         control_requests, control_faults_add, control_faults_list, control_faults_clear,

@@ -487,6 +487,30 @@ test('the journal has every request whole, and gives the newest', async (t) => {
   assert.deepEqual(await numbers('after=99'), []);
 });
 
+/* ---- the page's buttons ---- */
+
+test('the buttons of the page work for its own forms and for nobody else\'s', async (t) => {
+  const { url } = await own(t);
+  await ordered('POST', 'seed', { accounts: [{ id: 'ca_x', auth_config_id: 'ac_sandbox_gmail', user_id: 'u' }] }, url);
+  const act = (fields, origin) => press(`${url}/`, fields, origin === undefined ? {} : { origin });
+  const revoke = { act: 'status', id: 'ca_x', status: 'REVOKED' };
+  for (const origin of [undefined, 'null', 'https://evil.example', `${url}.evil.example`, 'http://127.0.0.1:1']) {
+    assert.equal((await act(revoke, origin)).status, 403, origin);
+  }
+  assert.equal((await account('ca_x', url)).status, 'ACTIVE');
+  const done = await act(revoke, url);
+  assert.deepEqual([done.status, done.headers.get('location')], [303, '/']);
+  assert.equal((await account('ca_x', url)).status, 'REVOKED');
+  assert.equal((await act({ act: 'advance', seconds: '3600' }, url.replace('127.0.0.1', 'localhost'))).status, 303);
+  assert.equal(Math.round((await ordered('GET', 'clock', undefined, url)).offset_ms / 1000), 3600);
+  for (const [fields, status] of [[{ act: 'dance' }, 400], [{ act: 'advance', seconds: 'x' }, 400],
+    [{ act: 'status', id: 'ca_no', status: 'ACTIVE' }, 404], [{ act: 'status', id: 'ca_x', status: 'LOST' }, 400], [{}, 400]]) {
+    assert.equal((await act(fields, url)).status, status, JSON.stringify(fields));
+  }
+  assert.equal((await act({ act: 'reset' }, url)).status, 303);
+  assert.equal((await api('GET', '/connected_accounts/ca_x', undefined, { url }))[0], 404);
+});
+
 test('--help names every option of the sandbox', async () => {
   const { code, stdout } = await run('sandbox', ['--help']);
   assert.equal(code, 0);
