@@ -1,4 +1,4 @@
-/* What a test wants to be there from the beginning, as one JSON object.
+/* What a test wants to be there from the beginning, as one JSON object; docs/sandbox.md has the format for users.
  *
  *   {"clock": {"now": "2026-01-01T09:00:00Z"},                or {"advance_seconds": 3600}
  *    "project": {"require_mcp_api_key": false, …},            as POST /_sandbox/project

@@ -20,7 +20,7 @@ static const struct verb {
                 verb_dev},
         {"sandbox",
                 "[--listen HOST:PORT] [--consent-listen HOST:PORT] [--database FILE] [--seed FILE]",
-                "the Composio emulator alone. Without --database it "
+                "the Composio emulator alone; docs/sandbox.md says how to use it. Without --database it "
                 "forgets\n      everything at its end; --seed brings what is there from the beginning",
                 verb_sandbox},
         {"setup", "", "auth configs into the database, MCP servers at Composio; safe to run again",

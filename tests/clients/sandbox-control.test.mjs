@@ -514,7 +514,7 @@ test('the buttons of the page work for its own forms and for nobody else\'s', as
 test('--help names every option of the sandbox', async () => {
   const { code, stdout } = await run('sandbox', ['--help']);
   assert.equal(code, 0);
-  for (const option of ['--listen', '--consent-listen', '--database', '--seed', 'SANDBOX_LISTEN', 'SANDBOX_CONSENT_LISTEN']) {
+  for (const option of ['--listen', '--consent-listen', '--database', '--seed', 'SANDBOX_LISTEN', 'SANDBOX_CONSENT_LISTEN', 'docs/sandbox.md']) {
     assert.ok(stdout.includes(option), option);
   }
 });
