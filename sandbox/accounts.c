@@ -458,3 +458,31 @@ bool account_get(struct call *call, struct error *err)
     account_write(call, &account, true);
     return true;
 }
+
+/* https://docs.composio.dev/reference/v3/api-reference/migration/getMigrationGetNanoid */
+bool account_id_of_uuid(struct call *call, struct error *err)
+{
+    static const char *const tables[][2] = {
+            {"CONNECTED_ACCOUNT", "SELECT id FROM account WHERE uuid = $1 AND deleted = 0"},
+            {"AUTH_CONFIG", "SELECT id FROM auth_config WHERE uuid = $1 AND deleted = 0"},
+    };
+    const char *uuid = call_parameter(call, "uuid"), *type = call_parameter(call, "type");
+    for (size_t i = 0; uuid != NULL && type != NULL && i < 2; i++) {
+        const struct db_rows *rows;
+        if (strcmp(type, tables[i][0]) != 0) {
+            continue;
+        }
+        if (!db_read(call->sandbox->db, call->memory, tables[i][1], DB_PARAMS(DB_TEXT(uuid)), &rows,
+                    err)) {
+            return false;
+        }
+        if (db_row_count(rows) > 0) {
+            json_begin_object(&call->json);
+            json_write_name(&call->json, "nanoid");
+            json_write_text(&call->json, db_get_text(rows, 0, 0));
+            json_end_object(&call->json);
+            return true;
+        }
+    }
+    return api_error_set(err, API_BAD_REQUEST, "Invalid UUID or resource not found");
+}

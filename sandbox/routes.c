@@ -30,6 +30,7 @@ static const struct route {
 
         {ROUTE_API, "GET", "/org/project/config", project_config_get},
         {ROUTE_API, "PATCH", "/org/project/config", project_config_change},
+        {ROUTE_API, "GET", "/migration/get-nanoid", account_id_of_uuid},
 
         {ROUTE_API, "POST", "/tools/execute/{}", tool_execute},
         {ROUTE_API, "GET", "/tools", tool_list},

@@ -18,7 +18,7 @@ typedef bool route_handler(struct call *call, struct error *err);
 route_handler auth_config_list, auth_config_get, auth_config_create, auth_config_set_status,
         auth_config_delete;
 /* accounts.c */
-route_handler account_list, account_get;
+route_handler account_list, account_get, account_id_of_uuid;
 /* account_create.c */
 route_handler account_link, account_create;
 /* account_change.c */

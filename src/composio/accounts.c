@@ -198,6 +198,32 @@ bool composio_account_page(struct composio *client, void *owner, const char *aut
     return true;
 }
 
+bool composio_account_of_uuid(struct composio *client, void *owner, const char *uuid,
+        const char **id_out, struct error *err)
+{
+    struct buffer path;
+    request_buffer_init(&path, owner);
+    /* Of v3 only: https://docs.composio.dev/reference/v3/api-reference/migration/getMigrationGetNanoid */
+    buffer_add_text(&path, "/api/v3/migration/get-nanoid?type=CONNECTED_ACCOUNT");
+    query_add(&path, "uuid", uuid);
+    const struct call call = {
+            .method = "GET", .what = "connected account", .path = buffer_text(&path)};
+    const struct json *object;
+    if (!call_object(client, owner, &call, &object, err)) {
+        if (err->code == ERROR_BAD_REQUEST) {
+            err->code = ERROR_NOT_FOUND;
+            err->reason = "UPSTREAM_NOT_FOUND";
+        }
+        return false;
+    }
+    const char *id = member_text(object, "nanoid", NULL);
+    if (id == NULL) {
+        return fail_promise(call.what, err);
+    }
+    *id_out = id;
+    return true;
+}
+
 /* ---- changing accounts ---- */
 
 bool composio_account_link(struct composio *client, void *owner, const char *user_id,

@@ -19,7 +19,7 @@
 
 struct composio {
     struct fetcher *fetcher;
-    const char *base; /* up to /api/v3.1 */
+    const char *base; /* up to /api */
     const char *api_key;
     int64_t timeout_ms;
     bool sunset_logged;
@@ -40,7 +40,7 @@ struct composio *composio_new(
     while (base.length > 0 && base.data[base.length - 1] == '/') {
         base.length--;
     }
-    client->base = mem_printf(client, "%.*s/api/v3.1", SLICE_ARG(base));
+    client->base = mem_printf(client, "%.*s", SLICE_ARG(base));
     return client;
 }
 
@@ -186,7 +186,8 @@ static bool attempt(struct composio *client, void *owner, const struct call *cal
     const struct fetch_header headers[] = {{"x-api-key", client->api_key},
             {"accept", "application/json"}, {"content-type", "application/json"}};
     const struct fetch_request request = {.method = call->method,
-            .url = mem_printf(scratch, "%s%s", client->base, call->path),
+            .url = mem_printf(scratch, "%s%s%s", client->base,
+                    slice_starts(slice_of(call->path), "/api/") ? "" : "/api/v3.1", call->path),
             .headers = headers,
             .header_count = call->body.data == NULL ? 2 : 3,
             .body = call->body,

@@ -89,6 +89,10 @@ SUSPENDS MUST_CHECK bool composio_account_list(struct composio *client, void *ow
 SUSPENDS MUST_CHECK bool composio_account_page(struct composio *client, void *owner,
         const char *auth_config_id, const char *cursor, struct composio_account **list_out,
         size_t *count_out, const char **next_out, struct error *err);
+/* The id of an account of which only the UUID is known, by which Composio's first versions named it.
+ * ERROR_NOT_FOUND UPSTREAM_NOT_FOUND also when Composio says 400: its word for a UUID that it does not know. */
+SUSPENDS MUST_CHECK bool composio_account_of_uuid(struct composio *client, void *owner,
+        const char *uuid, const char **id_out, struct error *err);
 struct composio_link {
     const char *account_id, *redirect_url;
     int64_t expires_at_ms; /* 10 minutes from now when not said */
