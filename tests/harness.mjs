@@ -12,7 +12,7 @@ const tenon = resolve(process.env.TENON ?? fileURLToPath(new URL('../build/tenon
 globalThis.crypto ??= webcrypto;
 
 const START_TIMEOUT_MS = 60_000; // under AddressSanitizer on a busy machine
-const LOG_CHARS = 1_000_000;
+const LOG_CHARS = 4_000_000;
 
 const running = new Set();
 const directories = new Set();
@@ -35,8 +35,9 @@ function environment(env) {
   return Object.fromEntries([...kept, ...given]);
 }
 
-function launch(verb, args, dir, env) {
-  const child = spawn(tenon, [verb, ...args], { cwd: dir, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+function launch(verb, args, dir, env, input) {
+  const child = spawn(tenon, [verb, ...args], { cwd: dir, env: environment(env), stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+  child.stdin?.end(input);
   const output = { stdout: '', stderr: '' };
   running.add(child);
   const ended = new Promise((resolveEnd) => {
@@ -50,9 +51,11 @@ function launch(verb, args, dir, env) {
   return { child, output, ended };
 }
 
-/** Run a verb to its end: `run('migrate', [], {dir, env})`. */
-export async function run(verb, args = [], { dir = tempDir(), env = {} } = {}) {
-  const { output, ended } = launch(verb, args, dir, env);
+/** Run a verb to its end: `run('migrate', [], {dir, env})`; `input` is what somebody types, `started` is given its
+ * ChildProcess. */
+export async function run(verb, args = [], { dir = tempDir(), env = {}, input, started } = {}) {
+  const { child, output, ended } = launch(verb, args, dir, env, input);
+  started?.(child);
   const { code, signal, error } = await ended;
   if (error) throw error;
   return { code, signal, ...output };

@@ -79,8 +79,22 @@ static bool find_account(const struct context *context, const char *provider,
     return true;
 }
 
-/* Make the row ACTIVE with an account that the user already has. `*done_out` false: the row was changed meanwhile. */
-static bool adopt(const struct context *context, const char *provider,
+bool connection_account_is_unproven(
+        struct core *core, void *memory, const char *account_id, bool *out, struct error *err)
+{
+    static const char sql[] =
+            "SELECT 1 FROM \"CleanupJob\" WHERE \"composioAccountId\" = $1 UNION ALL"
+            " SELECT 1 FROM \"ConnectAttempt\" WHERE \"composioAccountId\" = $1"
+            " AND \"outcome\" <> 'PROVEN'";
+    const struct db_rows *rows = NULL;
+    if (!db_read(core->db, memory, sql, DB_PARAMS(DB_TEXT(account_id)), &rows, err)) {
+        return false;
+    }
+    *out = db_row_count(rows) > 0;
+    return true;
+}
+
+bool connection_adopt(const struct context *context, const char *provider,
         const struct provider_row *row, const struct composio_account *account, bool *done_out,
         struct error *err)
 {
@@ -97,10 +111,11 @@ static bool adopt(const struct context *context, const char *provider,
                           " RETURNING \"composioAccountId\"",
                     DB_PARAMS(DB_TEXT(uuid_v7(now, job_id)), time, user, name, id, seen)},
             {ACTIVATE_COLUMNS_SQL
-                    " VALUES ($1, $2, $3, $4, $5, $2, 'ACTIVE', $6, $6, $7, $6, $6)" ACTIVATE_UPDATE_SQL
+                    " VALUES ($1, $2, $3, $4, $5, $9, 'ACTIVE', $6, $6, $7, $6, $6)" ACTIVATE_UPDATE_SQL
                     " WHERE \"UserConnection\".\"updatedAt\" = $8",
                     DB_PARAMS(DB_TEXT(uuid_v7(now, row_id)), user, DB_TEXT(row->mcp_server_id),
-                            name, id, time, connection_metadata(memory, account->label), seen)},
+                            name, id, time, connection_metadata(memory, account->label), seen,
+                            DB_TEXT(account->user_id))},
     };
     const struct db_rows *results[2] = {0};
     if (!db_write(context->core->db, memory, statements, 2, results, err)) {
@@ -210,7 +225,7 @@ bool connections_connect(const struct context *context, const char *provider,
             return begin_attempt(context, provider, &row, redirect, out, err);
         }
         bool done = false;
-        if (!adopt(context, provider, &row, &account, &done, err)) {
+        if (!connection_adopt(context, provider, &row, &account, &done, err)) {
             return false;
         }
         if (done) {

@@ -82,6 +82,14 @@ SUSPENDS MUST_CHECK bool connection_refresh(const struct context *context, const
     " \"connectedAt\" = excluded.\"connectedAt\","                                         \
     " \"lastSyncedAt\" = excluded.\"lastSyncedAt\", \"metadata\" = excluded.\"metadata\"," \
     " \"updatedAt\" = excluded.\"updatedAt\""
+/* Make the row ACTIVE with an account that the user has already at Composio, in place of the one it had, unless it was
+ * changed since `row` was read: then *done_out is false. */
+SUSPENDS MUST_CHECK bool connection_adopt(const struct context *context, const char *provider,
+        const struct provider_row *row, const struct composio_account *account, bool *done_out,
+        struct error *err);
+/* *out: the account is a link of ours whose consent is not proven, or is about to be deleted. It must not be adopted. */
+SUSPENDS MUST_CHECK bool connection_account_is_unproven(
+        struct core *core, void *memory, const char *account_id, bool *out, struct error *err);
 /* The `metadata` column for an account of that label; SQL NULL without one. */
 struct db_value connection_metadata(void *memory, const char *label);
 

@@ -1,6 +1,7 @@
 #include "core/doctor.h"
 
 #include "base/clock.h"
+#include "core/account_index.h"
 #include "core/core_internal.h"
 
 #include <stdlib.h>
@@ -217,69 +218,6 @@ static void check_background(struct doctor *doctor)
 
 /* ---- accounts ---- */
 
-/* The ACTIVE accounts of one auth config, by user, then id. */
-struct accounts {
-    struct composio_account *list;
-    size_t count;
-    bool whole; /* all were read */
-};
-
-static int by_user(const void *left, const void *right)
-{
-    const struct composio_account *a = left, *b = right;
-    int users = strcmp(a->user_id, b->user_id);
-    return users != 0 ? users : strcmp(a->id, b->id);
-}
-
-static bool read_accounts(struct doctor *doctor, const struct setup_provider *provider,
-        struct accounts *out, struct error *err)
-{
-    struct accounts accounts = {.whole = true};
-    const char *cursor = NULL;
-    int pages = 0;
-    do {
-        struct composio_account *page = NULL;
-        size_t count = 0;
-        if (!composio_account_page(doctor->core->composio, doctor->memory, provider->auth_config_id,
-                    cursor, &page, &count, &cursor, err)) {
-            return false;
-        }
-        accounts.list = mem_resize(doctor->memory, accounts.list,
-                (accounts.count + count + 1) * sizeof accounts.list[0]);
-        memcpy(accounts.list + accounts.count, page, count * sizeof page[0]);
-        accounts.count += count;
-        pages++;
-        accounts.whole = cursor == NULL;
-    } while (cursor != NULL && pages != doctor->options->pages_max);
-    qsort(accounts.list, accounts.count, sizeof accounts.list[0], by_user);
-    *out = accounts;
-    return true;
-}
-
-static const struct composio_account *find_account(
-        const struct accounts *accounts, const char *user, const char *id)
-{
-    const struct composio_account wanted = {.id = id, .user_id = user};
-    return bsearch(&wanted, accounts->list, accounts->count, sizeof wanted, by_user);
-}
-
-/* An account that Tenon is about to delete, or a link of ours whose consent is not proven yet: no duplicate. */
-static bool is_ours_to_end(
-        struct doctor *doctor, const char *account_id, bool *out, struct error *err)
-{
-    static const char sql[] =
-            "SELECT 1 FROM \"CleanupJob\" WHERE \"composioAccountId\" = $1 UNION ALL"
-            " SELECT 1 FROM \"ConnectAttempt\" WHERE \"composioAccountId\" = $1"
-            " AND \"outcome\" <> 'PROVEN'";
-    const struct db_rows *rows = NULL;
-    if (!db_read(doctor->core->db, doctor->memory, sql, DB_PARAMS(DB_TEXT(account_id)), &rows,
-                err)) {
-        return false;
-    }
-    *out = db_row_count(rows) > 0;
-    return true;
-}
-
 /* Tells of one user's accounts, `count` of them at `first`, when more than one of them is there to stay. */
 static bool check_user(struct doctor *doctor, const char *provider,
         const struct composio_account *first, size_t count, size_t *found, struct error *err)
@@ -289,7 +227,8 @@ static bool check_user(struct doctor *doctor, const char *provider,
     buffer_init(&ids, doctor->memory, 1024);
     for (size_t i = 0; i < count; i++) {
         bool ours = false;
-        if (!is_ours_to_end(doctor, first[i].id, &ours, err)) {
+        if (!connection_account_is_unproven(
+                    doctor->core, doctor->memory, first[i].id, &ours, err)) {
             return false;
         }
         if (!ours && !first[i].disabled) {
@@ -307,7 +246,7 @@ static bool check_user(struct doctor *doctor, const char *provider,
 }
 
 static bool check_duplicates(struct doctor *doctor, const char *provider,
-        const struct accounts *accounts, size_t *found, struct error *err)
+        const struct account_index *accounts, size_t *found, struct error *err)
 {
     size_t end = 0;
     for (size_t start = 0; start < accounts->count; start = end) {
@@ -327,7 +266,7 @@ static bool check_duplicates(struct doctor *doctor, const char *provider,
 struct row_check {
     struct doctor *doctor;
     const char *provider;
-    const struct accounts *accounts;
+    const struct account_index *accounts;
     size_t found;
 };
 
@@ -337,10 +276,11 @@ static bool check_revoked(struct row_check *check, const struct context *context
 {
     struct doctor *doctor = check->doctor;
     bool ours = false;
-    if (find_account(check->accounts, row->entity_id, row->account_id) == NULL) {
+    if (account_index_find(check->accounts, row->entity_id, row->account_id) == NULL) {
         return true;
     }
-    if (!is_ours_to_end(doctor, row->account_id, &ours, err)) {
+    if (!connection_account_is_unproven(
+                doctor->core, doctor->memory, row->account_id, &ours, err)) {
         return false;
     }
     if (!ours && ++check->found <= FINDINGS_PER_CHECK) {
@@ -358,7 +298,7 @@ static bool check_row(struct row_check *check, const struct context *context,
 {
     struct doctor *doctor = check->doctor;
     const struct composio_account *listed =
-            find_account(check->accounts, row->entity_id, row->account_id);
+            account_index_find(check->accounts, row->entity_id, row->account_id);
     struct composio_account account = {0};
     struct error read_error = {0};
     if (row->status == CONNECTION_PENDING || row->status == CONNECTION_FAILED) {
@@ -427,11 +367,12 @@ static void check_accounts(struct doctor *doctor, const struct setup_provider *p
 {
     static const char check[] = "accounts";
     const char *name = provider->provider->provider;
-    struct accounts accounts;
+    struct account_index accounts;
     struct row_check rows = {doctor, name, &accounts, 0};
     struct error err = {0};
     size_t several = 0;
-    if (!read_accounts(doctor, provider, &accounts, &err) ||
+    if (!account_index_read(doctor->core->composio, doctor->memory, provider->auth_config_id,
+                doctor->options->pages_max, &accounts, &err) ||
             !check_duplicates(doctor, name, &accounts, &several, &err) ||
             !check_rows(&rows, &err)) {
         find_error(doctor, check, &err);

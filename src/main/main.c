@@ -26,6 +26,11 @@ static const struct verb {
         {"setup", "", "auth configs into the database, MCP servers at Composio; safe to run again",
                 verb_setup},
         {"migrate", "", "make or update the database's tables", verb_migrate},
+        {"import",
+                "--from URL|FILE [--query SQL|--table NAME] [--map FIELD=COLUMN,…] [--rename OLD=NEW,…] [--apply] "
+                "[--drop-old TABLE,…]",
+                "take over the connections of an older layer, from a database, a .csv or a .jsonl; a dry run without --apply",
+                verb_import},
         {"doctor", "[--fix] [--json] [--all]",
                 "find what is wrong in settings, database and Composio; say how to mend it, or mend what is safe",
                 verb_doctor},

@@ -17,6 +17,7 @@ int verb_sandbox(const struct verb_arguments *arguments);
 int verb_setup(const struct verb_arguments *arguments);
 int verb_migrate(const struct verb_arguments *arguments);
 int verb_token(const struct verb_arguments *arguments);
+int verb_import(const struct verb_arguments *arguments);
 int verb_doctor(const struct verb_arguments *arguments);
 
 /* ---- what several verbs share: src/main/common.c ---- */

@@ -83,7 +83,7 @@ export async function connect(trpc, provider) {
 
 /** Rows of the server's SQLite file. */
 export function rows(dir, sql, file = join(dir, '.tenon', 'tenon.db')) {
-  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8' });
+  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   return text === '' ? [] : JSON.parse(text);
 }
 
