@@ -27,7 +27,7 @@ struct answer {
 };
 
 /* Send, and send again where that is allowed. True: there is an answer, to be checked. False: as fetch(), with its
- * reasons NOT_SENT and REPLY_LOST. */
+ * reasons NOT_SENT, REPLY_LOST and REPLY_TOO_LARGE. */
 SUSPENDS MUST_CHECK bool call_send(struct composio *client, void *owner, const struct call *call,
         struct answer *answer_out, struct error *err);
 /* Send; the answer is a 2xx with a JSON object, or it fails as composio.h says. */

@@ -170,6 +170,7 @@ struct composio_result {
 /* Sent at most once. True: Composio answered, `successful` tells how the tool fared. More errors:
  *   ERROR_GATEWAY_TIMEOUT, ERROR_BAD_GATEWAY, ERROR_CLIENT_CLOSED_REQUEST
  *                              OUTCOME_UNKNOWN   it may have run: timeout, connection lost, cancelled, 5xx, garbage
+ *   ERROR_BAD_GATEWAY          RESULT_TOO_LARGE  it ran; the answer has more than 24 MiB
  *   ERROR_PRECONDITION_FAILED  UPSTREAM_ACCOUNT_GONE     1810, 1803, 606: no such account for this user
  *   ERROR_PRECONDITION_FAILED  UPSTREAM_ACCOUNT_EXPIRED  1820
  *   ERROR_FORBIDDEN            UPSTREAM_ACCOUNT_MISMATCH 1812: the account is another user's

@@ -1,9 +1,11 @@
 /* Toolkits, tools, and running one. */
 #include "composio/client_internal.h"
+#include "json/utf8.h"
 
 #include <string.h>
 
-#define EXECUTE_REPLY_BYTES (12 * 1024 * 1024)
+/* A result of 10 MiB in UTF-8, sent with every other letter as an escape, twice as long. */
+#define EXECUTE_REPLY_BYTES (24 * 1024 * 1024)
 #define NAMES_BYTES         (1024 * 1024) /* of a request's body beside the arguments */
 
 bool composio_toolkit_get(struct composio *client, void *owner, const char *slug,
@@ -165,12 +167,14 @@ static bool fail_execution(const struct call *call, const struct answer *answer,
     return fail_detail(answer, err);
 }
 
-/* The tool's own words when it failed: "error", or failing that what the provider said. */
+/* The tool's own words when it failed: "error", or failing that what the provider said. What is no text of Unicode, or has
+ * a NUL in it, is given as JSON has it, with escapes: so that whoever shows or stores the words need not care. */
 static const char *tool_error(void *owner, const struct json *object)
 {
     const struct json *error = json_get(object, "error");
-    if (json_type(error) == JSON_STRING) {
-        return member_text(object, "error", "");
+    struct slice words = json_string(error);
+    if (words.data != NULL && json_text(error) != NULL && utf8_valid_run(words) == words.length) {
+        return words.data;
     }
     if (json_type(error) != JSON_NULL) {
         return json_to_text(owner, error).data;
@@ -204,6 +208,11 @@ bool composio_execute(struct composio *client, void *owner,
     struct answer answer;
     struct error lost;
     if (!call_send(client, owner, &call, &answer, &lost)) {
+        if (strcmp(lost.reason, "REPLY_TOO_LARGE") == 0) {
+            error_set(err, ERROR_BAD_GATEWAY, "RESULT_TOO_LARGE",
+                    "the tool was run, but its result is too large and was dropped; ask it for less");
+            return error_detail(err, "%s", lost.message);
+        }
         if (strcmp(lost.reason, "REPLY_LOST") != 0) {
             return fail_unanswered(&lost, err);
         }

@@ -430,7 +430,7 @@ static bool fail_finished(const struct transfer *transfer, const char *host, str
     if (transfer->header_overflow || transfer->body.overflow ||
             transfer->result == CURLE_FILESIZE_EXCEEDED) {
         return error_set(
-                err, ERROR_BAD_GATEWAY, "REPLY_LOST", "the reply of %s is too large", host);
+                err, ERROR_BAD_GATEWAY, "REPLY_TOO_LARGE", "the reply of %s is too large", host);
     }
     if (transfer->started) {
         error_set(err, ERROR_BAD_GATEWAY, "REPLY_LOST", "the reply of %s was lost: %s", host,

@@ -44,7 +44,8 @@ struct fetch_reply {
  *
  * False, with the reason telling whether the request may have arrived:
  *   ERROR_SERVICE_UNAVAILABLE  NOT_SENT        no connection, or no valid request: it certainly did not arrive
- *   ERROR_BAD_GATEWAY          REPLY_LOST      the connection broke, the reply is no HTTP or is too large
+ *   ERROR_BAD_GATEWAY          REPLY_LOST      the connection broke, the reply is no HTTP
+ *   ERROR_BAD_GATEWAY          REPLY_TOO_LARGE
  *   ERROR_GATEWAY_TIMEOUT      NOT_SENT or REPLY_LOST
  *   ERROR_CLIENT_CLOSED_REQUEST  NOT_SENT or REPLY_LOST   the fiber was cancelled
  * The message names the URL's host, never its path, query or a header; the detail has libcurl's words. */

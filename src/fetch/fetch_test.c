@@ -155,7 +155,7 @@ static const struct {
                 .next = UPSTREAM_HOLD,
                 .max_reply_bytes = 100,
                 .code = ERROR_BAD_GATEWAY,
-                .reason = "REPLY_LOST",
+                .reason = "REPLY_TOO_LARGE",
                 .message = "the reply of 127.0.0.1 is too large"},
         {.name = "body larger than allowed, in chunks",
                 .answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -163,7 +163,7 @@ static const struct {
                           "33\r\n012345678901234567890123456789012345678901234567890\r\n0\r\n\r\n",
                 .max_reply_bytes = 100,
                 .code = ERROR_BAD_GATEWAY,
-                .reason = "REPLY_LOST",
+                .reason = "REPLY_TOO_LARGE",
                 .message = "the reply of 127.0.0.1 is too large"},
         {.name = "headers larger than allowed",
                 .answer =
@@ -172,7 +172,7 @@ static const struct {
                         "Content-Length: 0\r\n\r\n",
                 .max_reply_bytes = 100,
                 .code = ERROR_BAD_GATEWAY,
-                .reason = "REPLY_LOST",
+                .reason = "REPLY_TOO_LARGE",
                 .message = "the reply of 127.0.0.1 is too large"},
         {.name = "slow drip past the timeout",
                 .answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
