@@ -19,6 +19,11 @@ enum config_connect_verification {
     CONFIG_CONNECT_VERIFICATION_STATE
 };
 enum config_switch { CONFIG_OFF, CONFIG_ON };
+enum config_recording {
+    CONFIG_RECORDING_FULL,
+    CONFIG_RECORDING_REDACTED,
+    CONFIG_RECORDING_METADATA
+};
 
 /* A field an option, named as the variable in lower case. Texts, URLs and secrets are NULL when they have neither value
  * nor default; durations are milliseconds, LOG_LEVEL is enum log_level. URLs have no slash at the end. */

@@ -8,6 +8,7 @@
 #include "composio/composio.h"
 #include "core/catalog.h"
 #include "core/limits.h"
+#include "core/recording.h"
 #include "db/db.h"
 
 struct core;
@@ -18,7 +19,8 @@ struct core_options {
     const char *redirect_uris; /* redirect.h's list; NULL for none */
     bool verify_browser; /* completing needs the one-time code that the callback gave the browser */
     int64_t execute_timeout_ms;
-    struct limits *limits; /* of the process; must outlive the core. NULL: none */
+    enum recording recording; /* what the rows of executions hold of arguments and results */
+    struct limits *limits;    /* of the process; must outlive the core. NULL: none */
     int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */
     int64_t tool_sync_interval_ms; /* a tool's schema likewise */
     bool check_arguments;          /* against the tool's schema, before anything is sent */

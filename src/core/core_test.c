@@ -433,7 +433,7 @@ static void goes_away(void *argument)
     struct fixture *fixture = argument;
     struct execution_result result;
     struct error err = {0};
-    struct execution_request request = {"gmail", "GMAIL_FETCH_EMAILS", NULL};
+    struct execution_request request = {.provider = "gmail", .tool = "GMAIL_FETCH_EMAILS"};
     ck_assert(!executions_run(&fixture->context, &request, &result, &err));
     ck_assert_str_eq(err.reason, "CANCELLED");
 }

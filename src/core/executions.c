@@ -1,27 +1,15 @@
+/* Running a tool: the checks, the record before, the call, the record after, what the caller sees. */
 #include "core/executions.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/nearest.h"
-#include "core/core_internal.h"
+#include "core/execution_record.h"
 #include "core/tools.h"
-#include "crypto/crypto.h"
 
-/* Beyond the call's own time: for the record before and after it. */
-#define RECORD_TIMEOUT_MS 30000
-
-/* One execution: owned by its fiber, read by the requesting one once `done` is set. */
-struct execution {
-    struct context context; /* its memory is the execution's own */
-    const char *provider, *tool, *account_id, *entity_id, *connection_id;
-    const char *version;    /* of the tool, whose schema the arguments fit; NULL: the latest */
-    struct slice arguments; /* JSON text */
-    bool ok;
-    struct execution_result result;
-    struct error err;
-    struct fiber_signal done;
-    bool abandoned; /* the requester went away: the fiber frees the execution */
-};
+/* How often a repeated call looks whether the first one has ended: at first, and at most. */
+#define LOOK_FIRST_MS 5
+#define LOOK_MOST_MS  500
 
 /* ---- the checks before anything is done ---- */
 
@@ -86,40 +74,6 @@ static bool check_status(
                                                     : not_connected(provider, err);
 }
 
-/* ---- the record ---- */
-
-static bool record_begin(struct execution *execution, struct error *err)
-{
-    void *memory = execution->context.memory;
-    int64_t now = clock_now_ms();
-    char *id = mem_block(memory, UUID_TEXT_SIZE, "id");
-    execution->result.id = uuid_v7(now, id);
-    struct db_statement insert = {
-            "INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\", \"parameters\","
-            " \"status\", \"executedAt\") VALUES ($1, $2, $3, $4, 'PENDING', $5)",
-            DB_PARAMS(DB_TEXT(id), DB_TEXT(execution->connection_id), DB_TEXT(execution->tool),
-                    DB_SLICE(execution->arguments), DB_TIME(memory, now))};
-    return db_write(execution->context.core->db, memory, &insert, 1, NULL, err);
-}
-
-static bool record_end(struct execution *execution, const char *error_text, struct error *err)
-{
-    const struct execution_result *result = &execution->result;
-    void *memory = execution->context.memory;
-    struct db_value time = DB_TIME(memory, clock_now_ms());
-    struct db_statement updates[] = {
-            {"UPDATE \"ToolExecution\" SET \"status\" = $1, \"response\" = $2, \"error\" = $3,"
-             " \"duration\" = $4 WHERE \"id\" = $5",
-                    DB_PARAMS(DB_TEXT(result->successful ? "SUCCESS" : "FAILED"),
-                            DB_SLICE(result->response), DB_TEXT(error_text),
-                            DB_INT(result->duration_ms), DB_TEXT(result->id))},
-            {"UPDATE \"UserConnection\" SET \"lastUsedAt\" = $1, \"updatedAt\" = $1"
-             " WHERE \"id\" = $2",
-                    DB_PARAMS(time, DB_TEXT(execution->connection_id))},
-    };
-    return db_write(execution->context.core->db, memory, updates, 2, NULL, err);
-}
-
 /* ---- the call ---- */
 
 /* Composio says that the account does not work for this user: look what became of it, and say so. */
@@ -156,10 +110,32 @@ static bool is_account_refusal(const struct error *err)
     return false;
 }
 
+static bool take_result(
+        struct execution *execution, const struct composio_result *reply, struct error *err)
+{
+    struct execution_result *result = &execution->result;
+    void *memory = execution->context.memory;
+    enum recording recording = execution->context.core->options.recording;
+    if (reply->data != NULL) {
+        result->response = json_to_text(memory, reply->data);
+    }
+    if (result->response.length > EXECUTION_RESULT_BYTES_MAX) {
+        result->response = (struct slice){NULL, 0};
+        return error_set(err, ERROR_BAD_GATEWAY, "RESULT_TOO_LARGE",
+                "The tool was run, but its result has more than 10 MiB and was dropped; ask it for less.");
+    }
+    if (reply->data != NULL && recording != RECORDING_METADATA) {
+        execution->recorded_response = recording_text(memory, recording, reply->data);
+    }
+    result->successful = reply->successful;
+    if (!reply->successful) {
+        result->error = reply->error != NULL ? reply->error : "The tool failed without saying why.";
+    }
+    return true;
+}
+
 static void call(struct execution *execution)
 {
-    struct core *core = execution->context.core;
-    struct execution_result *result = &execution->result;
     struct composio_result reply;
     struct composio_execution request = {
             .tool = execution->tool,
@@ -167,27 +143,19 @@ static void call(struct execution *execution)
             .account_id = execution->account_id,
             .user_id = execution->entity_id,
             .arguments = execution->arguments,
-            .timeout_ms = core->options.execute_timeout_ms,
+            .timeout_ms = execution->timeout_ms,
     };
     int64_t start = clock_monotonic_ms();
-    execution->ok = composio_execute(
-            core->composio, execution->context.memory, &request, &reply, &execution->err);
-    result->duration_ms = clock_monotonic_ms() - start;
-    if (!execution->ok) {
-        return;
-    }
-    result->successful = reply.successful;
-    if (reply.data != NULL) {
-        result->response = json_to_text(execution->context.memory, reply.data);
-    }
-    if (!reply.successful) {
-        result->error = reply.error != NULL ? reply.error : "The tool failed without saying why.";
-    }
+    fiber_set_deadline(start + execution->timeout_ms); /* with the waits between attempts */
+    execution->ok = composio_execute(execution->context.core->composio, execution->context.memory,
+                            &request, &reply, &execution->err) &&
+                    take_result(execution, &reply, &execution->err);
+    execution->result.duration_ms = clock_monotonic_ms() - start;
 }
 
 static void run(struct execution *execution)
 {
-    if (!record_begin(execution, &execution->err)) {
+    if (!execution_record_begin(execution, &execution->err)) {
         return; /* nothing was sent */
     }
     call(execution);
@@ -199,9 +167,8 @@ static void run(struct execution *execution)
                 execution->context.core, execution->tool, execution->version, &execution->err);
     }
     struct error record_error = {0};
-    const char *error_text = execution->ok ? execution->result.error : execution->err.message;
-    if (!record_end(execution, error_text, &record_error)) {
-        /* The tool has run, and the caller is told so; the row says PENDING until it is found. */
+    if (!execution_record_end(execution, &record_error)) {
+        /* The tool has run, and the caller is told so; the row says PENDING until it is closed as lost. */
         log_error("execution %s not recorded: %s %s", execution->result.id, record_error.message,
                 record_error.detail);
     }
@@ -227,10 +194,36 @@ static void execution_main(void *argument)
 
 /* ---- what the caller sees ---- */
 
-static struct execution *execution_new(const struct context *context,
-        const struct execution_request *request, const struct provider_row *row,
-        const char *version)
+/* What is asked for, ready to be sent and compared. */
+struct order {
+    const struct execution_request *request;
+    struct slice arguments; /* JSON text */
+    const char *digest;     /* NULL: no key */
+    int64_t timeout_ms;
+};
+
+static struct order order_read(
+        const struct context *context, const struct execution_request *request)
 {
+    int64_t most_ms = context->core->options.execute_timeout_ms, timeout_ms = request->timeout_ms;
+    struct order order = {
+            .request = request,
+            .arguments = request->arguments == NULL
+                                 ? SLICE("{}")
+                                 : json_to_text(context->memory, request->arguments),
+            .timeout_ms = timeout_ms > 0 && timeout_ms < most_ms ? timeout_ms : most_ms,
+    };
+    if (request->idempotency_key != NULL) {
+        order.digest = execution_digest(
+                context->memory, request->provider, request->tool, order.arguments);
+    }
+    return order;
+}
+
+static struct execution *execution_new(const struct context *context, const struct order *order,
+        const struct provider_row *row, const char *version)
+{
+    const struct execution_request *request = order->request;
     struct execution *execution = mem_new(NULL, struct execution);
     execution->context =
             (struct context){context->core, execution, mem_strdup(execution, context->user)};
@@ -241,33 +234,30 @@ static struct execution *execution_new(const struct context *context,
     execution->entity_id = mem_strdup(execution, row->entity_id);
     execution->connection_id = mem_strdup(execution, row->connection_id);
     execution->arguments =
-            request->arguments == NULL ? SLICE("{}") : json_to_text(execution, request->arguments);
+            (struct slice){mem_strndup(execution, order->arguments.data, order->arguments.length),
+                    order->arguments.length};
+    execution->recorded_arguments =
+            request->arguments == NULL && context->core->options.recording != RECORDING_METADATA
+                    ? SLICE("{}")
+                    : recording_text(
+                              execution, context->core->options.recording, request->arguments);
+    execution->key = mem_strdup(execution, request->idempotency_key);
+    execution->digest = mem_strdup(execution, order->digest);
+    execution->timeout_ms = order->timeout_ms;
     return execution;
 }
 
-bool executions_run(const struct context *context, const struct execution_request *request,
+/* Wait for what the fiber makes of it. */
+static bool await_execution(const struct context *context, struct execution *execution,
         struct execution_result *out, struct error *err)
 {
-    struct core *core = context->core;
-    struct provider_row row;
-    const char *version = NULL;
-    if (!provider_row_read(context, request->provider, &row, err) ||
-            !check_tool(context, request->provider, request->tool, &row, err) ||
-            !check_status(request->provider, row.connection_id != NULL, row.status, err) ||
-            !tool_check_arguments(context, request->tool, request->arguments, &version, err)) {
-        return false;
-    }
-    if (core->options.limits != NULL && !limits_begin(core->options.limits, context->user,
-                                                request->provider, clock_monotonic_ms(), err)) {
-        return false;
-    }
-    struct execution *execution = execution_new(context, request, &row, version);
-    core_task_begun(core);
-    fiber_start(core->loop, "execution", execution_main, execution,
-            clock_monotonic_ms() + core->options.execute_timeout_ms + RECORD_TIMEOUT_MS);
     if (!fiber_signal_wait(&execution->done, err)) {
         execution->abandoned = true;
-        return false;
+        return err->code == ERROR_TIMEOUT
+                       ? error_set(err, ERROR_GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN",
+                                 "The tool still runs, longer than this request may take; look in "
+                                 "integrations.history before trying again.")
+                       : false;
     }
     mem_move(context->memory, execution);
     if (!execution->ok) {
@@ -276,4 +266,80 @@ bool executions_run(const struct context *context, const struct execution_reques
     }
     *out = execution->result;
     return true;
+}
+
+static bool execute(const struct context *context, const struct order *order,
+        struct execution_result *out, struct error *err)
+{
+    struct core *core = context->core;
+    const char *provider = order->request->provider, *tool = order->request->tool;
+    struct provider_row row;
+    const char *version = NULL;
+    if (!provider_row_read(context, provider, &row, err) ||
+            !check_tool(context, provider, tool, &row, err) ||
+            !check_status(provider, row.connection_id != NULL, row.status, err) ||
+            !tool_check_arguments(context, tool, order->request->arguments, &version, err) ||
+            (core->options.limits != NULL && !limits_begin(core->options.limits, context->user,
+                                                     provider, clock_monotonic_ms(), err))) {
+        return false;
+    }
+    struct execution *execution = execution_new(context, order, &row, version);
+    core_task_begun(core);
+    fiber_start(core->loop, "execution", execution_main, execution,
+            clock_monotonic_ms() + order->timeout_ms + RECORD_TIMEOUT_MS);
+    return await_execution(context, execution, out, err);
+}
+
+/* Wait while an execution with the key runs, in whichever process. *found_out false: there is none. */
+static bool await_other(const struct context *context, const struct order *order, bool *found_out,
+        struct execution_result *out, struct error *err)
+{
+    int64_t end_ms = clock_monotonic_ms() + order->timeout_ms, look_ms = LOOK_FIRST_MS;
+    for (;;) {
+        enum execution_found found;
+        bool ok = false;
+        struct error outcome = {0};
+        if (!execution_record_find(context, order->request->idempotency_key, order->digest, &found,
+                    &ok, out, &outcome, err)) {
+            return false;
+        }
+        *found_out = found != EXECUTION_NONE;
+        if (found == EXECUTION_ENDED && !ok) {
+            *err = outcome;
+        }
+        if (found != EXECUTION_RUNNING) {
+            return found == EXECUTION_NONE || ok;
+        }
+        if (clock_monotonic_ms() >= end_ms || !fiber_sleep(look_ms, err)) {
+            return err->code == ERROR_CLIENT_CLOSED_REQUEST
+                           ? false
+                           : error_set(err, ERROR_GATEWAY_TIMEOUT, "STILL_RUNNING",
+                                     "The first call with this idempotencyKey still runs; ask "
+                                     "again with the same key.");
+        }
+        look_ms = 2 * look_ms < LOOK_MOST_MS ? 2 * look_ms : LOOK_MOST_MS;
+    }
+}
+
+bool executions_run(const struct context *context, const struct execution_request *request,
+        struct execution_result *out, struct error *err)
+{
+    struct order order = order_read(context, request);
+    if (request->idempotency_key == NULL) {
+        return execute(context, &order, out, err);
+    }
+    for (;;) {
+        bool found = false;
+        struct error refusal = {0};
+        if (!await_other(context, &order, &found, out, err)) {
+            return false;
+        }
+        if (found || execute(context, &order, out, &refusal)) {
+            return true;
+        }
+        if (refusal.reason == NULL || strcmp(refusal.reason, "DATABASE_UNIQUE") != 0) {
+            *err = refusal;
+            return false;
+        } /* else another call took the key in between */
+    }
 }

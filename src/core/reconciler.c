@@ -1,10 +1,11 @@
 /* What nobody waits for: rows brought in line with Composio, attempts that nobody will finish, accounts to be deleted,
- * schemas of tools to be read again.
+ * schemas of tools to be read again, executions whose process died.
  * One instance does it for all, by a lease; another takes over when it dies. Nothing here needs the lease to be right:
  * every step is a compare and set, or harmless when done twice. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/attempt.h"
+#include "core/execution_record.h"
 #include "core/tool_schemas.h"
 #include "crypto/crypto.h"
 
@@ -235,6 +236,7 @@ void reconciler_turn(struct core *core)
     fiber_set_deadline(clock_monotonic_ms() + STEP_TIMEOUT_MS);
     if (!take_lease(core, memory, &held, &err) ||
             (held && (!close_expired(core, memory, &err) ||
+                             !execution_records_close(core, memory, &err) ||
                              !cleanup_due(core, memory, &core->reconciler->stopping, &err) ||
                              !follow_attempts(core, memory, &err) ||
                              (core->options.sync_interval_ms > 0 &&

@@ -251,7 +251,7 @@ static inline bool execute(struct fixture *fixture, const char *tool, const char
     if (arguments != NULL) {
         ck_assert(json_parse(fixture->context.memory, slice_of(arguments), &parsed, &fixture->err));
     }
-    struct execution_request request = {"gmail", tool, parsed};
+    struct execution_request request = {.provider = "gmail", .tool = tool, .arguments = parsed};
     return executions_run(&fixture->context, &request, out, &fixture->err);
 }
 

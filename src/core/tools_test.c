@@ -319,7 +319,7 @@ static void calls_a_changed_tool(void *argument)
 {
     struct callers *callers = argument;
     struct context context = callers->fixture->context;
-    struct execution_request request = {"gmail", TOOL, NULL};
+    struct execution_request request = {.provider = "gmail", .tool = TOOL};
     struct execution_result result;
     struct error err = {0};
     context.memory = fiber_memory();

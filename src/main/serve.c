@@ -39,6 +39,11 @@ struct server_thread {
 static bool make_parts(struct server_thread *thread, void *owner, struct loop *loop,
         struct api **api_out, struct error *err)
 {
+    static const enum recording recordings[] = {
+            [CONFIG_RECORDING_FULL] = RECORDING_FULL,
+            [CONFIG_RECORDING_REDACTED] = RECORDING_REDACTED,
+            [CONFIG_RECORDING_METADATA] = RECORDING_METADATA,
+    };
     const struct server *server = thread->server;
     const struct config *config = server->config;
     struct db *db = NULL;
@@ -67,6 +72,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .redirect_uris = config->redirect_uris,
             .verify_browser = config->connect_verification == CONFIG_CONNECT_VERIFICATION_BROWSER,
             .execute_timeout_ms = config->execute_timeout_ms,
+            .recording = recordings[config->recording],
             .limits = server->limits,
             .sync_interval_ms = config->sync_interval_ms,
             .tool_sync_interval_ms = config->tool_sync_interval_ms,
