@@ -4,6 +4,8 @@
 #include "core/executions.h"
 #include "core/tools.h"
 
+#define HISTORY_LIMIT 20 /* of a page, where the caller does not say */
+
 static struct context context_of(const struct trpc_call *call)
 {
     const struct api *api = call->context;
@@ -194,7 +196,17 @@ static bool disconnect(struct trpc_call *call, struct error *err)
 
 static const struct trpc_field execute_input[] = {PROVIDER_FIELD,
         {.name = "toolName", .type = TRPC_STRING, .min = 1, .max = 128},
-        {.name = "parameters", .type = TRPC_ANY, .optional = true}, FIELDS_END};
+        {.name = "parameters", .type = TRPC_ANY, .optional = true},
+        {.name = "idempotencyKey", .type = TRPC_STRING, .optional = true, .min = 1, .max = 255},
+        {.name = "timeoutMs", .type = TRPC_INT, .optional = true, .min = 1, .max = 600000},
+        FIELDS_END};
+
+static int64_t input_int(const struct trpc_call *call, const char *name, int64_t otherwise)
+{
+    int64_t number = otherwise;
+    json_int(json_get(call->input, name), &number); /* checked to be one, or left out */
+    return number;
+}
 
 static bool execute_tool(struct trpc_call *call, struct error *err)
 {
@@ -203,6 +215,8 @@ static bool execute_tool(struct trpc_call *call, struct error *err)
             .provider = trpc_input_text(call, "provider"),
             .tool = trpc_input_text(call, "toolName"),
             .arguments = json_get(call->input, "parameters"),
+            .idempotency_key = trpc_input_text(call, "idempotencyKey"),
+            .timeout_ms = input_int(call, "timeoutMs", 0),
     };
     struct execution_result result;
     if (!executions_run(&context, &request, &result, err)) {
@@ -268,10 +282,70 @@ static bool tools(struct trpc_call *call, struct error *err)
     return true;
 }
 
+/* ---- history ---- */
+
+static const char *const execution_statuses[] = {"PENDING", "SUCCESS", "FAILED", NULL};
+static const struct trpc_field history_input[] = {
+        {.name = "provider", .type = TRPC_STRING, .optional = true, .min = 1, .max = 64},
+        {.name = "toolName", .type = TRPC_STRING, .optional = true, .min = 1, .max = 128},
+        {.name = "status", .type = TRPC_ENUM, .optional = true, .choices = execution_statuses},
+        {.name = "limit", .type = TRPC_INT, .optional = true, .min = 1, .max = HISTORY_LIMIT_MAX},
+        {.name = "cursor", .type = TRPC_STRING, .optional = true, .min = 1, .max = 256},
+        FIELDS_END};
+
+static void write_history_item(
+        struct trpc_call *call, const struct history_item *item, size_t index)
+{
+    json_begin_object(call->output);
+    write_text(call, "executionId", item->id);
+    write_text(call, "provider", item->provider);
+    write_text(call, "toolName", item->tool);
+    write_text(call, "status", item->status);
+    write_text(call, "error", item->error);
+    json_write_name(call->output, "executedAt");
+    trpc_write_time(call, item->executed_at_ms, "items.%zu.executedAt", index);
+    json_write_name(call->output, "duration");
+    if (item->duration_ms < 0) {
+        json_write_null(call->output);
+    } else {
+        json_write_int(call->output, item->duration_ms);
+    }
+    json_end_object(call->output);
+}
+
+static bool history(struct trpc_call *call, struct error *err)
+{
+    struct context context = context_of(call);
+    struct history_query query = {
+            .provider = trpc_input_text(call, "provider"),
+            .tool = trpc_input_text(call, "toolName"),
+            .status = trpc_input_text(call, "status"),
+            .limit = input_int(call, "limit", HISTORY_LIMIT),
+            .cursor = trpc_input_text(call, "cursor"),
+    };
+    struct history_item *items = NULL;
+    size_t count = 0;
+    const char *next_cursor = NULL;
+    if (!executions_history(&context, &query, &items, &count, &next_cursor, err)) {
+        return false;
+    }
+    json_begin_object(call->output);
+    json_write_name(call->output, "items");
+    json_begin_array(call->output);
+    for (size_t i = 0; i < count; i++) {
+        write_history_item(call, &items[i], i);
+    }
+    json_end_array(call->output);
+    write_text(call, "nextCursor", next_cursor);
+    json_end_object(call->output);
+    return true;
+}
+
 const struct trpc_procedure api_procedures[] = {
         {"integrations.list", TRPC_QUERY, false, NULL, list},
         {"integrations.tools", TRPC_QUERY, false, tools_input, tools},
         {"integrations.executeTool", TRPC_MUTATION, false, execute_input, execute_tool},
+        {"integrations.history", TRPC_QUERY, false, history_input, history},
         {"integrations.status", TRPC_QUERY, false, provider_input, status},
         {"integrations.connect", TRPC_MUTATION, false, connect_input, connect_},
         {"integrations.complete", TRPC_MUTATION, false, complete_input, complete},
