@@ -9,8 +9,8 @@
 
 #define CALL_VALUES_MAX  2
 #define CALL_HEADERS_MAX 16
-/* Of an answer. */
-#define CALL_BYTES_MAX (8 * 1024 * 1024)
+/* Of a request's body, and of an answer. */
+#define CALL_BYTES_MAX (32 * 1024 * 1024)
 
 struct call {
     struct sandbox *sandbox;
@@ -18,6 +18,7 @@ struct call {
     void *memory; /* freed after the answer */
     int64_t now_ms;
     bool v31;                            /* under /api/v3.1, not /api/v3 */
+    bool echo;                           /* faults.h: a tool gives back its arguments */
     const char *values[CALL_VALUES_MAX]; /* what the {} of the route matched, decoded */
     const struct json *body;             /* an object; NULL when none was sent */
     const char *request_id;

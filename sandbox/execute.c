@@ -160,6 +160,10 @@ static tool_emulator *emulator_of(const struct tool *tool)
 
 SUSPENDS static MUST_CHECK bool run(struct tool_call *tool, struct error *err)
 {
+    if (tool->call->echo) {
+        write_members_of(&tool->json, tool->arguments);
+        return true;
+    }
     const char *problem = arguments_problem(tool->memory, tool->tool->input, tool->arguments);
     if (problem != NULL) {
         return tool_fail(tool, 400, "%s", problem);

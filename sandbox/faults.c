@@ -94,6 +94,7 @@ static MUST_CHECK bool fault_read(
     ordered->fault.status = (int)status;
     ordered->fault.retry_after_s = (int)retry_after;
     ordered->fault.after = json_bool(json_get(fault, "after"), false);
+    ordered->fault.echo = json_bool(json_get(fault, "echo"), false);
     return true;
 }
 

@@ -12,7 +12,8 @@
  *              "drip_bytes": 64,             so many bytes
  *              "duplicate": true,          the request takes effect twice, as when a proxy that lost an answer asks again;
  *                                            the second answer is delivered
- *              "after": true},             the request takes effect first, then the answer goes wrong
+ *              "after": true,              the request takes effect first, then the answer goes wrong
+ *              "echo": true},              no fault: a tool does nothing and gives back its arguments, whatever they are
  *    "times": 1}                           how often; without it until the faults are removed */
 #pragma once
 
@@ -36,7 +37,7 @@ struct fault {
     int64_t latency_ms;   /* 0..600000 */
     int64_t drip_ms, drip_bytes;
     int status, retry_after_s;
-    bool after;
+    bool after, echo;
 };
 
 struct faults;

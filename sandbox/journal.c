@@ -1,9 +1,11 @@
 #include "sandbox/journal.h"
 
+#include "crypto/crypto.h"
+
 struct entry {
     int64_t number; /* from 1 */
     int64_t time_ms, duration_ms;
-    char *method, *target, *body;
+    char *method, *target, *body, *body_sha256;
     size_t body_length; /* of what is kept */
     bool body_cut, ended;
     int status;
@@ -35,6 +37,7 @@ int64_t journal_add(struct journal *journal, int64_t now_ms, struct slice method
     if (entry->body_length > 0) {
         memcpy(entry->body, body.data, entry->body_length);
     }
+    entry->body_sha256 = sha256_hex(entry, body);
     *place = entry;
     return entry->number;
 }
@@ -72,6 +75,8 @@ static void entry_write(const struct entry *entry, struct json_writer *json)
     json_write_text(json, entry->target);
     json_write_name(json, "body");
     json_write_string(json, (struct slice){entry->body, entry->body_length});
+    json_write_name(json, "body_sha256");
+    json_write_text(json, entry->body_sha256);
     json_write_name(json, "body_cut");
     json_write_bool(json, entry->body_cut);
     json_write_name(json, "status");

@@ -16,7 +16,7 @@ int64_t journal_add(struct journal *journal, int64_t now_ms, struct slice method
 void journal_note(struct journal *journal, int64_t number, int status, int64_t duration_ms);
 void journal_clear(struct journal *journal);
 /* Those after number `after` (0: all that are kept), at most `limit`, the newest.
- * {"items": [oldest first: {number, time, method, path, body, body_cut, status or null, duration_ms or null}],
- * "total": since the beginning} */
+ * {"items": [oldest first: {number, time, method, path, body, body_sha256 (hex, of all of it), body_cut, status or null,
+ * duration_ms or null}], "total": since the beginning} */
 void journal_write(
         const struct journal *journal, int64_t after, int64_t limit, struct json_writer *json);

@@ -325,6 +325,7 @@ static void handle(struct call *call, enum route_area area, struct slice path)
         call_init(call, sandbox, request);
         call->v31 = v31;
     }
+    call->echo = fault.echo;
     if (takes_effect(&fault)) {
         answer(call, area, path);
     }

@@ -198,8 +198,12 @@ SUSPENDS static MUST_CHECK bool apply_seed(
 static MUST_CHECK bool listen_on(struct sandbox *sandbox, struct loop *loop, const char *host,
         int port, http_handler *handler, struct http_server **server_out, struct error *err)
 {
-    struct http_options http = {
-            .host = host, .port = port, .handler = handler, .context = sandbox, .refusal = refusal};
+    struct http_options http = {.host = host,
+            .port = port,
+            .handler = handler,
+            .context = sandbox,
+            .refusal = refusal,
+            .max_body_bytes = CALL_BYTES_MAX};
     return http_server_new(sandbox, loop, &http, server_out, err);
 }
 
