@@ -10,7 +10,7 @@
 #define CALL_VALUES_MAX  2
 #define CALL_HEADERS_MAX 16
 /* Of a request's body, and of an answer. */
-#define CALL_BYTES_MAX (32 * 1024 * 1024)
+#define CALL_BYTES_MAX (64 * 1024 * 1024)
 
 struct call {
     struct sandbox *sandbox;

@@ -37,6 +37,18 @@ export async function installation(sandboxUrl, { migrated = true } = {}) {
   return { dir, env, database: join(dir, 'tenon.db') };
 }
 
+/** mulberry32: the same choices again from the same seed. */
+export function generator(start) {
+  let state = start;
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { random, pick: (list) => list[Math.floor(random() * list.length)], chance: (share) => random() < share };
+}
+
 /** An official client: `mount` is '/api/trpc' (superjson) or '/trpc'. */
 export function client(url, bearer, { mount = '/api/trpc', link = httpLink } = {}) {
   return createTRPCClient({
@@ -83,9 +95,12 @@ export async function connect(trpc, provider) {
 
 /** Rows of the server's SQLite file. */
 export function rows(dir, sql, file = join(dir, '.tenon', 'tenon.db')) {
-  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8', maxBuffer: 2 ** 28 });
   return text === '' ? [] : JSON.parse(text);
 }
+
+/** Change the server's SQLite file behind its back. */
+export const change = (database, sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', database, sql]);
 
 /** Ask until it is so; the bound is for a machine that is stuck, not for one that is slow. */
 export async function until(what, condition, timeoutMs = 30_000) {

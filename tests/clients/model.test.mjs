@@ -8,25 +8,13 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { address, startSandbox, startServe, tempDir } from '../harness.mjs';
-import { client, comeBack, consent, control, run, SECRET, token } from './flow.mjs';
+import { client, comeBack, consent, control, generator, run, SECRET, token } from './flow.mjs';
 
 const STEPS = Number(process.env.STEPS ?? 8000);
 const LANES = 8;
 const PROVIDERS = ['gmail', 'slack'];
 const TOOL = { gmail: ['GMAIL_FETCH_EMAILS', { max_results: 1 }], slack: ['SLACK_FETCH_CONVERSATION_HISTORY', { channel: 'general' }] };
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-/** mulberry32: a generator for each lane, so that a lane's choices do not depend on the others' timing. */
-function generator(start) {
-  let state = start;
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return { random, pick: (list) => list[Math.floor(random() * list.length)], chance: (share) => random() < share };
-}
 
 /** One sqlite3 process for a file: queries in order, rows as objects. */
 class Database {
@@ -87,7 +75,7 @@ after(async () => {
 
 class Lane {
   constructor(number) {
-    Object.assign(this, generator(seed + number * 7919));
+    Object.assign(this, generator(seed + number * 7919)); // of its own: a lane's choices do not depend on the others' timing
     this.users = [`ada-${number}`, `mallory-${number}`];
     this.clients = Object.fromEntries(this.users.map((user) => [user, client(world.tenon.url, token(user))]));
     this.attempts = []; // {user, provider, state, authUrl, answered, by, callback, code}
