@@ -1,8 +1,10 @@
-/* kill -9 at any moment of the flow: what was acknowledged is there after the restart, and the flow goes on. */
+/* kill -9 at any moment: what was acknowledged is there after the restart, the flow goes on, and of executions none is
+ * without a record, none recorded as done that was not, none done twice. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { tempDir } from '../harness.mjs';
-import { client, connect, rows, startTenon, token } from './flow.mjs';
+import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
+import { change, client, connect, generator, installation, rows, startTenon, token, until } from './flow.mjs';
 
 const ROUNDS = 25;
 const PROVIDERS = ['gmail', 'slack', 'github'];
@@ -10,14 +12,7 @@ const TOOL = { gmail: 'GMAIL_FETCH_EMAILS', slack: 'SLACK_FETCH_CONVERSATION_HIS
 const PARAMETERS = { gmail: { max_results: 1 }, slack: { channel: 'general' }, github: {} };
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/* mulberry32 */
-let state = seed;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+const { random } = generator(seed);
 
 /** Drive one user's flow until the server is gone; `known` holds what was acknowledged. */
 async function drive(url, user, known) {
@@ -84,4 +79,96 @@ test(`kill -9 at ${ROUNDS} moments (SEED=${seed})`, async () => {
     assert.equal((await trpc.integrations.status.query({ provider })).connected, true);
   }
   assert.deepEqual(await tenon.stop(), { code: 0, signal: null });
+});
+
+/* ---- executions ---- */
+
+const EXECUTIONS = 1000;
+const USERS = 4;
+const AT_ONCE = 8; // of each user
+
+/** What one user says, until the server is gone: each thing once, every other under a key of its own. */
+async function say(trpc, user, told) {
+  for (;;) {
+    const text = `${user} says ${told.size}`;
+    const idempotencyKey = random() < 0.5 ? text : undefined;
+    const entry = { user, text, idempotencyKey };
+    told.set(text, entry);
+    entry.result = await trpc.integrations.executeTool.mutate(
+      { provider: 'slack', toolName: 'SLACK_SEND_MESSAGE', parameters: { channel: 'general', text }, idempotencyKey });
+  }
+}
+
+test(`kill -9 around ${EXECUTIONS} executions (SEED=${seed})`, async () => {
+  const sandboxDir = tempDir();
+  const sandbox = await startSandbox({ dir: sandboxDir, args: ['--database', join(sandboxDir, 'sandbox.db')] });
+  const place = await installation(sandbox.url);
+  Object.assign(place.env, { EXECUTE_TIMEOUT_MS: '5000', LOG_LEVEL: 'warn' });
+  assert.equal((await run('setup', [], place)).code, 0);
+  const names = Array.from({ length: USERS }, (_, number) => `speaker-${number}`);
+  const at = (server) => names.map((user) => client(server.url, token(user)));
+  const told = new Map();
+  let kills = 0;
+  for (; told.size < EXECUTIONS; kills++) {
+    const server = await startServe(place);
+    const clients = at(server);
+    if (kills === 0) for (const trpc of clients) await connect(trpc, 'slack');
+    const speakers = clients.flatMap((trpc, number) =>
+      Array.from({ length: AT_ONCE }, () => say(trpc, names[number], told).catch((error) => error)));
+    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 200)); // the moment itself is what is tried out
+    await server.stop('SIGKILL');
+    for (const error of await Promise.all(speakers)) {
+      assert.ok(!error.data, `refused instead of cut off: ${error.message} ${JSON.stringify(error.data)}`);
+    }
+  }
+
+  /* As after some minutes: the reconciler closes what is overdue. */
+  const sql = (text) => rows(place.dir, text, place.database);
+  const pending = () => sql(`SELECT "id" FROM "ToolExecution" WHERE "status" = 'PENDING'`);
+  const cut = pending().length;
+  change(place.database, `DELETE FROM "Lease"; UPDATE "OpenExecution" SET "closeAt" = '2026-01-01T00:00:00.000Z'`);
+  const server = await startServe(place);
+  await until('what was cut off is closed', () => pending().length === 0);
+  assert.ok(cut > 0, `of ${told.size} executions and ${kills} kills none was cut off`);
+
+  const said = new Map();
+  const look = () => {
+    said.clear();
+    for (const { text } of rows(sandboxDir, `SELECT json_extract("body", '$.text') AS text FROM "thing" WHERE "kind" = 'message'`,
+      join(sandboxDir, 'sandbox.db'))) said.set(text, (said.get(text) ?? 0) + 1);
+  };
+  const records = () => new Map(sql(`SELECT "id", "status", "error", "parameters" FROM "ToolExecution"`)
+    .map((row) => [JSON.parse(row.parameters).text, row]));
+  const check = () => {
+    look();
+    const recorded = records();
+    for (const text of told.keys()) {
+      const row = recorded.get(text), times = said.get(text) ?? 0;
+      assert.ok(times <= 1, `done ${times} times: ${text}`);
+      assert.ok(times === 0 || row !== undefined, `done without a record: ${text}`);
+      if (row?.status === 'SUCCESS') assert.equal(times, 1, `recorded, but not done: ${text}`);
+      else if (row !== undefined) assert.match(row.error, /nobody knows/);
+      const { result } = told.get(text);
+      if (result !== undefined) assert.deepEqual([result.status, row?.id], ['SUCCESS', result.executionId], text);
+    }
+  };
+  check();
+
+  /* Asked again under their keys, those that ran are told, those cut off stay unknown, those that never began run now. */
+  const clients = at(server);
+  const recorded = records();
+  for (const { user, text, idempotencyKey } of told.values()) {
+    if (idempotencyKey === undefined) continue;
+    const before = recorded.get(text);
+    const call = clients[names.indexOf(user)].integrations.executeTool.mutate(
+      { provider: 'slack', toolName: 'SLACK_SEND_MESSAGE', parameters: { channel: 'general', text }, idempotencyKey });
+    const answer = await call.catch((error) => error);
+    if (before?.status === 'FAILED') assert.equal(answer.data?.reason, 'OUTCOME_UNKNOWN', text);
+    else assert.equal(answer.status, 'SUCCESS', `${text} ${answer.message}`);
+    if (before?.status === 'SUCCESS') assert.equal(answer.executionId, before.id);
+  }
+  check();
+  assert.deepEqual(sql(`SELECT * FROM "OpenExecution"`), []);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  await sandbox.stop();
 });
