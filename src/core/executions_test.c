@@ -395,6 +395,56 @@ START_TEST(foreign_cursor)
 }
 END_TEST
 
+/* ---- a database from before ---- */
+
+static void upgrades(void *argument)
+{
+    struct fixture *fixture = argument;
+    void *memory = fiber_memory();
+    struct db_migration older[16] = {{NULL, NULL, NULL}};
+    struct db_store *store = NULL;
+    size_t applied = 0;
+    for (size_t i = 0; strcmp(db_migrations[i].name, "20261128010000_executions") != 0; i++) {
+        ck_assert_uint_lt(i, 15);
+        older[i] = db_migrations[i];
+    }
+    fixture->context.memory = memory;
+    ck_assert_ptr_nonnull(mkdtemp(strcpy(fixture->directory, "/tmp/tenon-core-XXXXXX")));
+    ck_assert(db_store_open(
+            memory, mem_printf(memory, "file:%s/t.db", fixture->directory), &store, &fixture->err));
+    ck_assert(db_open(memory, store, fiber_loop(), &fixture->db, &fixture->err));
+    ck_assert(db_migrate(fixture->db, older, &applied, &fixture->err));
+    insert_rows(fixture);
+    change(fixture,
+            "INSERT INTO \"UserConnection\" (\"id\", \"userId\", \"mcpServerId\","
+            " \"provider\", \"composioAccountId\", \"composioEntityId\", \"updatedAt\")"
+            " VALUES ('c', 'user', 'm', 'gmail', 'ca', 'user', '2026-01-01T00:00:00.000Z')",
+            NULL);
+    change(fixture,
+            "INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\","
+            " \"parameters\", \"status\", \"executedAt\") VALUES"
+            " ('e1', 'c', 'T', '{}', 'SUCCESS', '2026-01-01T00:00:00.000Z'),"
+            " ('e2', 'c', 'T', '{}', 'PENDING', '2026-01-01T23:50:00.500Z')",
+            NULL);
+    ck_assert(db_migrate(fixture->db, db_migrations, &applied, &fixture->err));
+    ck_assert_str_eq(one(fixture, "SELECT group_concat(\"executionId\" || \"provider\") FROM"
+                                  " \"UserExecution\" WHERE \"userId\" = 'user'"),
+            "e1gmail,e2gmail");
+    ck_assert_str_eq(one(fixture, "SELECT \"executionId\" || ' ' || \"closeAt\""
+                                  " FROM \"OpenExecution\""),
+            "e2 2026-01-02T00:05:00.500Z");
+}
+
+START_TEST(executions_from_before_are_in_history_and_closed)
+{
+    struct fixture fixture = {0};
+    char command[64];
+    test_in_fiber(upgrades, &fixture);
+    snprintf(command, sizeof command, "rm -r %s", fixture.directory);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD(suite, a_repeated_call_is_given_the_first_outcome);
@@ -406,5 +456,6 @@ static void cases(Suite *suite)
     TEST_ADD(suite, history_is_paged_and_filtered);
     TEST_ADD_ROWS(suite, history_plan, plans);
     TEST_ADD_ROWS(suite, foreign_cursor, cursors);
+    TEST_ADD(suite, executions_from_before_are_in_history_and_closed);
 }
 TEST_MAIN("executions", cases)
