@@ -171,13 +171,14 @@ static void check_setup(struct doctor *doctor, const struct setup_provider *prov
 
 /* ---- background work ---- */
 
-/* *overdue_out: jobs and attempts that some instance's reconciler should long have seen to. */
+/* *overdue_out: jobs, attempts and executions that some instance's reconciler should long have seen to. */
 static bool count_overdue(struct doctor *doctor, int64_t *overdue_out, struct error *err)
 {
     static const char sql[] =
             "SELECT (SELECT COUNT(*) FROM \"CleanupJob\" WHERE \"notBefore\" < $1)"
             " + (SELECT COUNT(*) FROM \"ConnectAttempt\" WHERE \"outcome\" = 'OPEN'"
-            " AND \"expiresAt\" < $1)";
+            " AND \"expiresAt\" < $1)"
+            " + (SELECT COUNT(*) FROM \"OpenExecution\" WHERE \"closeAt\" < $1)";
     const struct db_rows *rows = NULL;
     if (!db_read(doctor->core->db, doctor->memory, sql,
                 DB_PARAMS(DB_TIME(doctor->memory, clock_now_ms() - OVERDUE_MS)), &rows, err)) {
@@ -199,7 +200,7 @@ static void check_background(struct doctor *doctor)
     }
     if (overdue == 0) {
         find(doctor, DOCTOR_OK, check, NULL,
-                "no account waits to be deleted, no attempt to be closed");
+                "no account waits to be deleted, no attempt or execution to be closed");
         return;
     }
     left = overdue;
@@ -211,7 +212,7 @@ static void check_background(struct doctor *doctor)
         }
     }
     find_fixable(doctor, check, left == 0,
-            "%lld accounts to be deleted at Composio and attempts to be closed are overdue: no instance does it, or"
+            "%lld accounts to be deleted at Composio, attempts or executions to be closed are overdue: no instance does it, or"
             " Composio refuses",
             (long long)overdue);
 }
