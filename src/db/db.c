@@ -16,11 +16,23 @@ struct db_value db_value_time(void *owner, int64_t ms)
     return db_value_text(slice_of(clock_format(ms, text)));
 }
 
+static bool open_with(const struct db_driver *driver, void *owner, const char *url,
+        struct db_store **store_out, struct error *err)
+{
+    struct db_store *store = NULL;
+    if (!driver->store_open(owner, url, &store, err)) {
+        return false;
+    }
+    store->news = db_news_new(store);
+    *store_out = store;
+    return true;
+}
+
 bool db_store_open(void *owner, const char *url, struct db_store **store_out, struct error *err)
 {
     struct slice text = slice_of(url);
     if (slice_starts(text, "file:")) {
-        return db_driver_sqlite.store_open(owner, url, store_out, err);
+        return open_with(&db_driver_sqlite, owner, url, store_out, err);
     }
     if (slice_starts(text, "postgresql:") || slice_starts(text, "postgres:")) {
         return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
@@ -33,7 +45,13 @@ bool db_store_open(void *owner, const char *url, struct db_store **store_out, st
 bool db_open(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
         struct error *err)
 {
-    return store->driver->open(owner, store, loop, db_out, err);
+    struct db *db = NULL;
+    if (!store->driver->open(owner, store, loop, &db, err)) {
+        return false;
+    }
+    db->store = store;
+    *db_out = db;
+    return true;
 }
 
 bool db_read(struct db *db, void *owner, const char *sql, struct db_params params,
@@ -49,4 +67,10 @@ bool db_write(struct db *db, void *owner, const struct db_statement *statements,
     assert(db->loop == fiber_loop());
     assert(count > 0);
     return fiber_check(err) && db->driver->write(db, owner, statements, count, rows_out, err);
+}
+
+bool db_version(struct db *db, int64_t *version_out, struct error *err)
+{
+    assert(db->loop == fiber_loop());
+    return fiber_check(err) && db->driver->version(db, version_out, err);
 }

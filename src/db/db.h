@@ -86,6 +86,28 @@ struct db_statement {
 SUSPENDS MUST_CHECK bool db_write(struct db *db, void *owner, const struct db_statement *statements,
         size_t count, const struct db_rows **rows_out, struct error *err);
 
+/* ---- news: db/news.c ----
+ *
+ * Words from one process to all that use the database: that something was changed, for those who show it. They are hints:
+ * whoever hears one reads again. Nothing is kept for who does not listen. */
+
+#define DB_NEWS_MAX_BYTES 255
+
+/* Tell every listener, of this process and of others; once the write it is about has returned. Best effort, never suspends.
+ *
+ * what  at most DB_NEWS_MAX_BYTES */
+void db_notify(struct db *db, const char *what);
+
+struct db_listener;
+/* On the loop's own stack, must not suspend nor unlisten. `what` NULL: more was told than is kept, or may have been. */
+typedef void db_heard(void *argument, const char *what);
+/* Until db_unlisten(), on the loop that `db` was opened on. */
+struct db_listener *db_listen(struct db *db, db_heard *heard, void *argument);
+void db_unlisten(struct db_listener *listener);
+/* A number that is another one when another process may have written without telling: it has to be asked for (SQLite,
+ * whose processes share only the file). Compare what the same `db` says. */
+SUSPENDS MUST_CHECK bool db_version(struct db *db, int64_t *version_out, struct error *err);
+
 /* ---- migrations: db/migrate.c ---- */
 
 /* One directory of prisma/migrations; the build embeds them in order (db_migrations[], ending with name NULL). */

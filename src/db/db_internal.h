@@ -7,10 +7,12 @@
 
 struct db_store {
     const struct db_driver *driver;
+    struct db_news *news; /* db.c sets it, and the store of struct db */
 };
 struct db {
     const struct db_driver *driver;
     struct loop *loop;
+    struct db_store *store;
 };
 
 /* A migration as a driver sees it. */
@@ -34,12 +36,21 @@ struct db_driver {
      * false when there was nothing to do. */
     SUSPENDS bool (*run_script)(
             struct db *db, const struct db_script *script, bool *ran_out, struct error *err);
+    SUSPENDS bool (*version)(struct db *db, int64_t *version_out, struct error *err);
+    /* Pass news on to the other processes; never suspends. NULL: db_version() tells them. */
+    void (*notify)(struct db *db, const char *what);
     /* $1: a table's name; a row when it is there. */
     const char *table_exists_sql;
     const char *(*migration_text)(const struct db_migration *migration);
 };
 
 extern const struct db_driver db_driver_sqlite;
+
+/* ---- news: db/news.c ---- */
+
+struct db_news *db_news_new(struct db_store *store);
+/* What a driver hears from other processes, from any thread. NULL: something may have been missed. */
+void db_news_tell(struct db_news *news, const char *what);
 
 /* ---- results: db/rows.c ---- */
 

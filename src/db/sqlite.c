@@ -162,6 +162,20 @@ static bool sqlite_write(struct db *db, void *owner, const struct db_statement *
     return true;
 }
 
+/* Asked of the writer's connection: to it, every commit that it did not make itself is another process's. */
+static bool sqlite_version(struct db *db, int64_t *version_out, struct error *err)
+{
+    void *memory = mem_scope_new(NULL, "version");
+    const struct db_rows *rows = NULL;
+    struct db_statement ask = {"PRAGMA data_version", DB_NO_PARAMS};
+    bool ok = sqlite_write(db, memory, &ask, 1, &rows, err);
+    if (ok) {
+        *version_out = db_get_int(rows, 0, 0);
+    }
+    mem_free(memory);
+    return ok;
+}
+
 static bool sqlite_run_script(
         struct db *db, const struct db_script *script, bool *ran_out, struct error *err)
 {
@@ -285,6 +299,7 @@ const struct db_driver db_driver_sqlite = {
         .read = sqlite_read,
         .write = sqlite_write,
         .run_script = sqlite_run_script,
+        .version = sqlite_version,
         .table_exists_sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1",
         .migration_text = sqlite_migration_text,
 };
