@@ -51,7 +51,7 @@ bool attempt_end(struct core *core, void *memory, const struct attempt *attempt,
                             DB_TEXT(attempt->account_id))},
             {"DELETE FROM \"OAuthState\" WHERE \"state\" = $1", DB_PARAMS(DB_TEXT(attempt->state))},
     };
-    return db_write(core->db, memory, statements, consume ? 3 : 2, NULL, err);
+    return connections_write(core, memory, attempt->user, statements, consume ? 3 : 2, NULL, err);
 }
 
 bool attempt_consent(struct core *core, void *memory, const struct attempt *attempt,

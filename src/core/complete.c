@@ -116,7 +116,7 @@ static bool prove(const struct context *context, const struct attempt *attempt,
             {"DELETE FROM \"OAuthState\" WHERE \"state\" = $1 RETURNING \"id\"", DB_PARAMS(state)},
     };
     const struct db_rows *results[4] = {0};
-    if (!db_write(context->core->db, memory, statements, 4, results, err)) {
+    if (!connections_write(context->core, memory, context->user, statements, 4, results, err)) {
         return false;
     }
     *done_out = db_row_count(results[3]) > 0;

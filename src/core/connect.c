@@ -118,7 +118,7 @@ bool connection_adopt(const struct context *context, const char *provider,
                             DB_TEXT(account->user_id))},
     };
     const struct db_rows *results[2] = {0};
-    if (!db_write(context->core->db, memory, statements, 2, results, err)) {
+    if (!connections_write(context->core, memory, context->user, statements, 2, results, err)) {
         return false;
     }
     *done_out = db_rows_affected(results[1]) > 0;
@@ -164,7 +164,7 @@ static bool store_attempt(const struct context *context, const char *provider,
                     DB_PARAMS(DB_TEXT(uuid_v7(now, ids[2])), user, DB_TEXT(row->mcp_server_id),
                             name, account, time)},
     };
-    return db_write(context->core->db, memory, statements, 3, NULL, err);
+    return connections_write(context->core, memory, context->user, statements, 3, NULL, err);
 }
 
 static bool begin_attempt(const struct context *context, const char *provider,

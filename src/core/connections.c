@@ -226,7 +226,7 @@ bool connections_disconnect(const struct context *context, const char *provider,
                     DB_PARAMS(user, name)},
     };
     const struct db_rows *results[5] = {0};
-    if (!db_write(context->core->db, memory, statements, 5, results, err)) {
+    if (!connections_write(context->core, memory, context->user, statements, 5, results, err)) {
         return false;
     }
     for (size_t i = 0; i < 2; i++) {

@@ -192,6 +192,9 @@ bool connection_refresh(const struct context *context, const char *provider,
     if (!db_write(context->core->db, context->memory, &update, 1, NULL, err)) {
         return false;
     }
+    if (status != row->status) {
+        connections_changed(context->core, context->user);
+    }
     *status_out = status;
     *account_out = account;
     return true;

@@ -18,6 +18,7 @@ struct core {
     struct reconciler *reconciler;    /* NULL where this core does not run it */
     struct shown_integrations *shown; /* connections.c's; NULL: not read yet */
     struct tool_copies *tool_copies;  /* tool_schemas.c's */
+    struct events *events;            /* events.c's; NULL: nobody has watched yet */
 };
 
 /* Around the life of a fiber that core_drain() must wait for. */
@@ -53,6 +54,13 @@ bool connection_status_from_account(
 /* What the row should say after `account` (id NULL: gone at Composio) was read. */
 enum connection_status connection_status_after_read(const struct context *context,
         const struct provider_row *row, const struct composio_account *account);
+
+/* db_write() of what may change the user's connections as they are shown: whoever watches them is told (events.h). */
+SUSPENDS MUST_CHECK bool connections_write(struct core *core, void *memory, const char *user,
+        const struct db_statement *statements, size_t count, const struct db_rows **rows_out,
+        struct error *err);
+/* The telling alone. */
+void connections_changed(struct core *core, const char *user);
 
 /* Read the row's account again at Composio and write what follows from it; `*status_out` is the row's status after.
  * `*account_out` is the account where one was found (else its id is NULL). A failed read changes nothing. */

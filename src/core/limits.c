@@ -15,6 +15,7 @@ struct entry {
     double tokens;
     int64_t filled_ms; /* when `tokens` was right */
     int64_t running;
+    int64_t streams;
     UT_hash_handle hh;
     char key[];
 };
@@ -23,7 +24,7 @@ struct limits {
     struct limits_options options;
     pthread_mutex_t mutex; /* over what follows */
     struct entry *entries; /* in the order in which they were made */
-    int64_t running;
+    int64_t running, streams;
 };
 
 static int limits_freed(struct limits *limits)
@@ -67,7 +68,7 @@ static void forget_rested(struct limits *limits, int64_t now_ms)
     for (int i = 0; i < 2 && entry != NULL; i++) {
         struct entry *next = entry->hh.next;
         HASH_DEL(limits->entries, entry);
-        if (entry->running == 0 && now_ms - entry->filled_ms >= MINUTE_MS) {
+        if (entry->running == 0 && entry->streams == 0 && now_ms - entry->filled_ms >= MINUTE_MS) {
             mem_free(entry);
         } else {
             HASH_ADD_STR(limits->entries, key, entry); /* looked at again later */
@@ -150,15 +151,65 @@ bool limits_begin(struct limits *limits, const char *user_id, const char *provid
     return ok;
 }
 
-void limits_end(struct limits *limits, const char *user_id)
+/* The user of something that was begun and has not ended: it is not forgotten. */
+static struct entry *user_at_work(struct limits *limits, const char *user_id)
 {
     char key[300];
     struct entry *user = NULL;
     snprintf(key, sizeof key, "u%s", user_id);
-    pthread_mutex_lock(&limits->mutex);
     HASH_FIND_STR(limits->entries, key, user);
-    assert(user != NULL && user->running > 0);
+    assert(user != NULL);
+    return user;
+}
+
+void limits_end(struct limits *limits, const char *user_id)
+{
+    pthread_mutex_lock(&limits->mutex);
+    struct entry *user = user_at_work(limits, user_id);
+    assert(user->running > 0);
     user->running--;
     limits->running--;
+    pthread_mutex_unlock(&limits->mutex);
+}
+
+/* ---- streams ---- */
+
+static bool has_room_for_stream(
+        const struct limits *limits, const struct entry *user, struct error *err)
+{
+    const struct limits_options *options = &limits->options;
+    if (options->streams > 0 && limits->streams >= options->streams) {
+        error_set(err, ERROR_SERVICE_UNAVAILABLE, "OVERLOADED",
+                "This server has as many streams open as it can; try again in a moment.");
+        err->retry_after_s = 5;
+        return false;
+    }
+    return options->user_streams == 0 || user->streams < options->user_streams ||
+           error_set(err, ERROR_TOO_MANY_REQUESTS, "TOO_MANY_STREAMS",
+                   "You have %lld streams of events open, as many as one user may; close a page.",
+                   (long long)user->streams);
+}
+
+bool limits_stream_begin(
+        struct limits *limits, const char *user_id, int64_t now_ms, struct error *err)
+{
+    pthread_mutex_lock(&limits->mutex);
+    struct entry *user = find(limits, 'u', user_id, now_ms);
+    bool ok = has_room_for_stream(limits, user, err);
+    if (ok) {
+        user->streams++;
+        limits->streams++;
+    }
+    pthread_mutex_unlock(&limits->mutex);
+    return ok;
+}
+
+void limits_stream_end(struct limits *limits, const char *user_id)
+{
+    pthread_mutex_lock(&limits->mutex);
+    struct entry *user = user_at_work(limits, user_id);
+    assert(user->streams > 0);
+    user->streams--;
+    limits->streams--;
     pthread_mutex_unlock(&limits->mutex);
 }

@@ -1,4 +1,4 @@
-/* How much one user, one provider, the whole process may execute. Kept in memory, by process: N instances allow N times as
+/* How much one user, one provider, the whole process may execute, and how many streams of events they may hold open. Kept in memory, by process: N instances allow N times as
  * much. The one thing that the loops share besides the database: a table behind a mutex that is held for a look-up, since a
  * user's connections come to any of them. */
 #pragma once
@@ -11,6 +11,7 @@
 struct limits_options {
     int64_t user_executions_per_minute, provider_executions_per_minute;
     int64_t user_executions_at_once, executions_at_once;
+    int64_t user_streams, streams;
 };
 
 struct limits;
@@ -24,3 +25,10 @@ struct limits *limits_new(void *owner, const struct limits_options *options);
 MUST_CHECK bool limits_begin(struct limits *limits, const char *user, const char *provider,
         int64_t now_ms, struct error *err);
 void limits_end(struct limits *limits, const char *user);
+
+/* The same of a stream of events.
+ *   ERROR_TOO_MANY_REQUESTS   TOO_MANY_STREAMS
+ *   ERROR_SERVICE_UNAVAILABLE OVERLOADED, with retry_after_s */
+MUST_CHECK bool limits_stream_begin(
+        struct limits *limits, const char *user, int64_t now_ms, struct error *err);
+void limits_stream_end(struct limits *limits, const char *user);

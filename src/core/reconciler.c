@@ -81,7 +81,7 @@ static bool close_expired(struct core *core, void *memory, struct error *err)
             {"UPDATE \"UserConnection\" SET \"status\" = 'FAILED', \"updatedAt\" = $1"
              " WHERE \"status\" = 'PENDING' AND \"composioAccountId\" IN"
              " (SELECT \"composioAccountId\" FROM \"ConnectAttempt\""
-             " WHERE \"outcome\" = 'OPEN' AND \"expiresAt\" < $1)",
+             " WHERE \"outcome\" = 'OPEN' AND \"expiresAt\" < $1) RETURNING \"userId\"",
                     DB_PARAMS(time)},
             {"UPDATE \"ConnectAttempt\" SET \"outcome\" = 'EXPIRED', \"updatedAt\" = $1"
              " WHERE \"outcome\" = 'OPEN' AND \"expiresAt\" < $1",
@@ -91,7 +91,14 @@ static bool close_expired(struct core *core, void *memory, struct error *err)
             {"DELETE FROM \"ConnectAttempt\" WHERE \"outcome\" = 'PROVEN' AND \"expiresAt\" < $1",
                     DB_PARAMS(DB_TIME(memory, now - PROVEN_KEPT_MS))},
     };
-    return db_write(core->db, memory, statements, 5, NULL, err);
+    const struct db_rows *results[5] = {0};
+    if (!db_write(core->db, memory, statements, 5, results, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < db_row_count(results[1]); i++) {
+        connections_changed(core, db_get_text(results[1], i, 0));
+    }
+    return true;
 }
 
 /* The second look comes when an attempt's age has doubled since the first, and so on: often at the beginning, when

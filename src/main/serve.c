@@ -210,6 +210,8 @@ bool server_start(void *owner, const struct config *config, struct db_store *sto
             .provider_executions_per_minute = config->provider_executions_per_minute,
             .user_executions_at_once = config->user_executions_at_once,
             .executions_at_once = config->executions_at_once,
+            .user_streams = config->user_streams,
+            .streams = config->streams,
     };
     server->limits = limits_new(server, &limits_options);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
