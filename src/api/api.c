@@ -44,11 +44,22 @@ struct slice api_refusal(void *context, void *owner, const struct error *err)
 
 /* ---- who is calling ---- */
 
-static bool authenticate(
-        void *context, struct http_request *request, const char **user_out, struct error *err)
+/* What an Authorization field would say, for browsers' event streams, which cannot have one. */
+static struct slice authorization_of(
+        const struct http_request *request, const struct json *parameters)
+{
+    struct slice header = http_request_header(request, "authorization");
+    const char *token = json_text(json_get(parameters, "token"));
+    return header.data != NULL || token == NULL
+                   ? header
+                   : slice_of(mem_printf(request->memory, "Bearer %s", token));
+}
+
+static bool authenticate(void *context, struct http_request *request, const struct json *parameters,
+        const char **user_out, struct error *err)
 {
     struct api *api = context;
-    if (!auth_verify(api->auth, request->memory, http_request_header(request, "authorization"),
+    if (!auth_verify(api->auth, request->memory, authorization_of(request, parameters),
                 clock_now_ms(), user_out, err)) {
         return false;
     }

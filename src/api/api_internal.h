@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "core/connections.h"
 #include "trpc/trpc.h"
 
 struct api {
@@ -25,6 +26,12 @@ void api_reply_error(struct http_request *request, const char *request_id, const
 /* Pages, health, and the browser's way back from Composio: pages.c. False: there is no such page, nothing was sent. */
 SUSPENDS bool api_serve_page(struct api *api, struct http_request *request, const char *request_id);
 
+/* The subscription integrations.events: events.c. */
+bool api_events(struct trpc_call *call, struct error *err);
+
 /* procedures.c */
+/* {provider, connected, connection}: what status answers, and an event is. */
+void api_write_status(struct trpc_call *call, const char *provider, bool found,
+        const struct connection *connection);
 extern const struct trpc_procedure api_procedures[];
 extern const size_t api_procedure_count;

@@ -1,6 +1,5 @@
 /* The tRPC procedures: each reads its input, asks core, writes what came of it. */
 #include "api/api_internal.h"
-#include "core/connections.h"
 #include "core/executions.h"
 #include "core/tools.h"
 
@@ -97,6 +96,16 @@ static bool list(struct trpc_call *call, struct error *err)
 
 static const struct trpc_field provider_input[] = {PROVIDER_FIELD, FIELDS_END};
 
+void api_write_status(struct trpc_call *call, const char *provider, bool found,
+        const struct connection *connection)
+{
+    json_begin_object(call->output);
+    write_text(call, "provider", provider);
+    write_bool(call, "connected", found && connection->status == CONNECTION_ACTIVE);
+    write_connection(call, found, connection, "");
+    json_end_object(call->output);
+}
+
 static bool status(struct trpc_call *call, struct error *err)
 {
     struct context context = context_of(call);
@@ -106,11 +115,7 @@ static bool status(struct trpc_call *call, struct error *err)
     if (!connections_status(&context, provider, &found, &connection, err)) {
         return false;
     }
-    json_begin_object(call->output);
-    write_text(call, "provider", provider);
-    write_bool(call, "connected", found && connection.status == CONNECTION_ACTIVE);
-    write_connection(call, found, &connection, "");
-    json_end_object(call->output);
+    api_write_status(call, provider, found, &connection);
     return true;
 }
 
@@ -341,6 +346,12 @@ static bool history(struct trpc_call *call, struct error *err)
     return true;
 }
 
+/* ---- events ---- */
+
+/* Any value: a client that has no id yet may send null. */
+static const struct trpc_field events_input[] = {
+        {.name = "lastEventId", .type = TRPC_ANY, .optional = true}, FIELDS_END};
+
 const struct trpc_procedure api_procedures[] = {
         {"integrations.list", TRPC_QUERY, false, NULL, list},
         {"integrations.tools", TRPC_QUERY, false, tools_input, tools},
@@ -351,6 +362,7 @@ const struct trpc_procedure api_procedures[] = {
         {"integrations.complete", TRPC_MUTATION, false, complete_input, complete},
         {"integrations.verify", TRPC_MUTATION, false, verify_input, verify},
         {"integrations.disconnect", TRPC_MUTATION, false, provider_input, disconnect},
+        {"integrations.events", TRPC_SUBSCRIPTION, false, events_input, api_events},
         {"health", TRPC_QUERY, true, NULL, health},
 };
 const size_t api_procedure_count = sizeof api_procedures / sizeof api_procedures[0];

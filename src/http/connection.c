@@ -158,7 +158,11 @@ static void finish_request(struct connection *connection)
         connection->state = CONNECTION_STREAMING;
         give_back_message(connection);
         connection_set_deadline(connection, DEADLINE_NONE);
-        connection_flush(connection);
+        if (server->draining) {
+            http_stream_end(connection->stream);
+        } else {
+            connection_flush(connection);
+        }
     } else {
         connection->state = CONNECTION_SENDING;
         connection_flush(connection);

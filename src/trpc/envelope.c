@@ -64,11 +64,11 @@ static void write_data(struct json_writer *writer, const struct trpc_failure *fa
     json_end_object(writer);
 }
 
-void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, struct slice path,
-        const char *request_id, bool superjson)
+void trpc_write_error_shape(struct buffer *out, const struct trpc_failure *failure,
+        struct slice path, const char *request_id, bool superjson)
 {
     struct json_writer writer;
-    buffer_add_text(out, superjson ? "{\"error\":{\"json\":" : "{\"error\":");
+    buffer_add_text(out, superjson ? "{\"json\":" : "");
     json_writer_init(&writer, out);
     json_begin_object(&writer);
     write_message(&writer, failure);
@@ -77,7 +77,15 @@ void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, st
     json_write_name(&writer, "data");
     write_data(&writer, failure, path, request_id);
     json_end_object(&writer);
-    buffer_add_text(out, superjson ? "}}" : "}");
+    buffer_add_text(out, superjson ? "}" : "");
+}
+
+void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, struct slice path,
+        const char *request_id, bool superjson)
+{
+    buffer_add_text(out, "{\"error\":");
+    trpc_write_error_shape(out, failure, path, request_id, superjson);
+    buffer_add_char(out, '}');
 }
 
 struct slice trpc_error_text(void *owner, const struct error *err, const char *path,

@@ -107,9 +107,14 @@ static bool check_content_type(const struct trpc_request *request, struct trpc_f
             "Unsupported content-type \"%.*s", SLICE_ARG(type));
 }
 
-static const char *type_name(enum trpc_type type)
+const char *trpc_type_name(enum trpc_type type)
 {
-    return type == TRPC_QUERY ? "query" : "mutation";
+    static const char *const names[] = {
+            [TRPC_QUERY] = "query",
+            [TRPC_MUTATION] = "mutation",
+            [TRPC_SUBSCRIPTION] = "subscription",
+    };
+    return names[type];
 }
 
 static bool check_types(const struct trpc_batch *batch, struct error *err)
@@ -119,16 +124,17 @@ static bool check_types(const struct trpc_batch *batch, struct error *err)
         const struct trpc_procedure *procedure = batch->items[i].procedure;
         if (first != NULL && procedure != NULL && procedure->type != first->type) {
             return error_set(err, ERROR_BAD_REQUEST, "MIXED_BATCH",
-                    "Cannot mix procedure types in call: %s, %s", type_name(first->type),
-                    type_name(procedure->type));
+                    "Cannot mix procedure types in call: %s, %s", trpc_type_name(first->type),
+                    trpc_type_name(procedure->type));
         }
         first = first == NULL ? procedure : first;
     }
     return true;
 }
 
-/* Nothing here reads connection parameters, but a client that sends bad ones is to hear of it. */
-static bool check_connection_parameters(const struct trpc_request *request, struct error *err)
+/* Only subscriptions use them, but every client that sends bad ones is to hear of it. */
+static bool read_connection_parameters(
+        const struct trpc_request *request, const struct json **parameters_out, struct error *err)
 {
     struct slice text;
     const struct json *parameters = NULL;
@@ -145,6 +151,7 @@ static bool check_connection_parameters(const struct trpc_request *request, stru
     for (struct json_iterator i = json_iterate(parameters); json_next(&i);) {
         fits = fits && json_type(i.value) == JSON_STRING;
     }
+    *parameters_out = json_type(parameters) == JSON_OBJECT ? parameters : NULL;
     return fits || error_set(err, ERROR_PARSE_ERROR, "CONNECTION_PARAMS",
                            "Invalid connection params shape");
 }
@@ -177,13 +184,15 @@ bool trpc_read_request(const struct trpc_options *options, const struct trpc_req
     if (!decode_path(request, &path, failure) || !check_content_type(request, failure) ||
             !read_items(options, request, path, &read, &failure->err) ||
             !check_types(&read, &failure->err) ||
-            !check_connection_parameters(request, &failure->err)) {
+            !read_connection_parameters(request, &read.parameters, &failure->err)) {
         return false;
     }
     if (read.is_jsonl && !read.is_batch) {
         return error_set(&failure->err, ERROR_BAD_REQUEST, "STREAM_WITHOUT_BATCH",
                 "Streaming requests must be batched (you can do a batch of 1)");
     }
+    const struct trpc_procedure *first = read.items[0].procedure;
+    read.is_subscription = !read.is_batch && first != NULL && first->type == TRPC_SUBSCRIPTION;
     *batch_out = read;
     return true;
 }

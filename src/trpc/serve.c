@@ -24,6 +24,8 @@ struct serving {
     int status; /* of the calls so far: 0 none, one that all share, or 207 */
     int retry_after_s;
     const char *allow; /* NULL: no call failed for its method */
+
+    struct trpc_opening *opening;
 };
 
 /* ---- replies ---- */
@@ -32,7 +34,7 @@ static void make_reply(const struct serving *serving, int status, struct http_re
 {
     const struct trpc_request *request = serving->request;
     struct http_header *headers =
-            mem_array(serving->memory, struct http_header, request->header_count + 3);
+            mem_array(serving->memory, struct http_header, request->header_count + 5);
     size_t count = request->header_count;
     for (size_t i = 0; i < count; i++) {
         headers[i] = request->headers[i];
@@ -42,25 +44,37 @@ static void make_reply(const struct serving *serving, int status, struct http_re
     if (serving->allow != NULL) {
         headers[count++] = (struct http_header){SLICE("allow"), slice_of(serving->allow)};
     }
+    if (serving->batch.is_subscription) {
+        headers[count++] =
+                (struct http_header){SLICE("cache-control"), SLICE("no-cache, no-transform")};
+        headers[count++] = (struct http_header){SLICE("x-accel-buffering"), SLICE("no")};
+    }
     if (serving->retry_after_s > 0 && (status == 429 || status == 503)) {
         headers[count++] = (struct http_header){SLICE("retry-after"),
                 slice_of(mem_printf(serving->memory, "%d", serving->retry_after_s))};
     }
     *reply = (struct http_reply){
             .status = status,
-            .content_type = "application/json",
+            .content_type =
+                    serving->batch.is_subscription ? "text/event-stream" : "application/json",
             .headers = headers,
             .header_count = count,
             .body = buffer_slice(&serving->reply),
     };
 }
 
-static void write_failure(struct serving *serving, const struct trpc_failure *failure,
-        struct slice path, bool superjson)
+static void report(
+        const struct serving *serving, const struct trpc_failure *failure, struct slice path)
 {
     const struct trpc_options *options = serving->options;
     const char *path_text = mem_strndup(serving->memory, path.data, path.length);
     options->failed(options->context, serving->request->http, path_text, &failure->err);
+}
+
+static void write_failure(struct serving *serving, const struct trpc_failure *failure,
+        struct slice path, bool superjson)
+{
+    report(serving, failure, path);
     if (failure->err.retry_after_s > serving->retry_after_s) {
         serving->retry_after_s = failure->err.retry_after_s;
     }
@@ -74,7 +88,8 @@ static bool authenticate(struct serving *serving, struct error *err)
     if (!serving->authenticated) {
         serving->authenticated = true;
         (void)serving->options->authenticate(serving->options->context, serving->request->http,
-                &serving->user, &serving->refusal);
+                serving->batch.is_subscription ? serving->batch.parameters : NULL, &serving->user,
+                &serving->refusal);
     }
     if (serving->refusal.code != ERROR_NONE) {
         *err = serving->refusal;
@@ -130,8 +145,7 @@ static bool call_input(struct serving *serving, size_t index, const struct trpc_
 static bool check_method(
         struct serving *serving, const struct trpc_item *item, struct trpc_failure *failure)
 {
-    bool is_query = item->procedure->type == TRPC_QUERY;
-    const char *wanted = is_query ? "GET" : "POST";
+    const char *wanted = item->procedure->type == TRPC_MUTATION ? "POST" : "GET";
     struct slice method = serving->request->http->method;
     if (slice_is(method, wanted)) {
         return true;
@@ -139,7 +153,7 @@ static bool check_method(
     serving->allow = wanted;
     return trpc_fail(serving->memory, failure, ERROR_METHOD_NOT_SUPPORTED, "METHOD_NOT_SUPPORTED",
             "Unsupported %.*s-request to %s procedure at path \"%s\"", SLICE_ARG(method),
-            is_query ? "query" : "mutation", item->procedure->path);
+            trpc_type_name(item->procedure->type), item->procedure->path);
 }
 
 /* The checks of one call, then its handler. */
@@ -152,13 +166,23 @@ static bool run_call(
         return trpc_fail(serving->memory, failure, ERROR_NOT_FOUND, "NO_SUCH_PROCEDURE",
                 "No procedure found on path \"%.*s\"", SLICE_ARG(item->name));
     }
-    if (!check_method(serving, item, failure) ||
-            (!procedure->is_public && !authenticate(serving, &failure->err)) ||
+    if (!check_method(serving, item, failure)) {
+        return false;
+    }
+    if (procedure->type == TRPC_SUBSCRIPTION && serving->batch.is_batch) {
+        return error_set(&failure->err, ERROR_BAD_REQUEST, "SUBSCRIPTION_IN_BATCH",
+                "Cannot batch subscription calls");
+    }
+    if ((!procedure->is_public && !authenticate(serving, &failure->err)) ||
             (procedure->fields != NULL &&
                     !call_input(serving, index, procedure->fields, &call->input, failure))) {
         return false;
     }
     call->user = procedure->is_public ? NULL : serving->user;
+    if (procedure->type == TRPC_SUBSCRIPTION) {
+        call->opening = serving->opening;
+        call->last_event_id = trpc_last_event_id(serving->request->http, call->input);
+    }
     if (!procedure->handler(call, &failure->err)) {
         return false;
     }
@@ -260,12 +284,40 @@ static void write_line(struct serving *serving)
     buffer_add_char(reply, '\n');
 }
 
-void trpc_answer(const struct trpc_options *options, const struct trpc_request *request,
-        struct http_reply *reply_out)
+/* Status 200 whatever comes of it: the reference client reads the error of no other. */
+static void write_subscription(struct serving *serving)
 {
-    struct serving serving = {
-            .options = options, .request = request, .memory = request->http->memory};
     struct trpc_failure failure = {.err = {.code = ERROR_NONE}};
+    struct trpc_marks marks;
+    struct json_writer writer;
+    struct trpc_call call = {
+            .context = serving->options->context,
+            .request = serving->request->http,
+            .output = &writer,
+            .marks = &marks,
+    };
+    struct slice name = serving->batch.items[0].name;
+    trpc_marks_init(&marks, serving->memory, false, "");
+    json_writer_init(&writer, &serving->reply);
+    bool ok = run_call(serving, 0, &call, &failure);
+    assert(ok == (serving->opening->stream != NULL));
+    if (!ok) {
+        report(serving, &failure, name);
+    }
+    buffer_clear(&serving->reply);
+    trpc_write_stream_head(&serving->reply, ok ? NULL : &failure, name,
+            serving->request->request_id, serving->request->superjson);
+}
+
+void trpc_answer(const struct trpc_options *options, const struct trpc_request *request,
+        struct http_reply *reply_out, struct trpc_opening *opening_out)
+{
+    struct serving serving = {.options = options,
+            .request = request,
+            .memory = request->http->memory,
+            .opening = opening_out};
+    struct trpc_failure failure = {.err = {.code = ERROR_NONE}};
+    *opening_out = (struct trpc_opening){.stream = NULL};
     if (slice_is(request->http->method, "HEAD")) {
         *reply_out = (struct http_reply){.status = 204};
         return;
@@ -276,6 +328,9 @@ void trpc_answer(const struct trpc_options *options, const struct trpc_request *
         /* One object whatever was asked for, which the client hands to every call. */
         write_failure(&serving, &failure, (struct slice){NULL, 0}, request->superjson);
         make_reply(&serving, error_http_status(failure.err.code), reply_out);
+    } else if (serving.batch.is_subscription) {
+        write_subscription(&serving);
+        make_reply(&serving, 200, reply_out);
     } else if (serving.batch.is_jsonl) {
         write_line(&serving);
         make_reply(&serving, 200, reply_out);
@@ -288,8 +343,13 @@ void trpc_answer(const struct trpc_options *options, const struct trpc_request *
 void trpc_serve(const struct trpc_options *options, const struct trpc_request *request)
 {
     struct http_reply reply;
-    trpc_answer(options, request, &reply);
-    http_reply(request->http, &reply);
+    struct trpc_opening opening;
+    trpc_answer(options, request, &reply, &opening);
+    if (opening.stream != NULL) {
+        trpc_open(&opening, request, &reply);
+    } else {
+        http_reply(request->http, &reply);
+    }
 }
 
 const char *trpc_input_text(const struct trpc_call *call, const char *name)

@@ -1,5 +1,5 @@
-/* The tRPC v11 wire over HTTP for a server: batches, superjson, envelopes, statuses, input validation. Knows nothing of
- * what the procedures do. Followed: @trpc/server 11.25, superjson 2.2, zod 4's issues.
+/* The tRPC v11 wire over HTTP for a server: batches, superjson, envelopes, statuses, input validation, subscriptions over
+ * server-sent events. Knows nothing of what the procedures do. Followed: @trpc/server 11.25, superjson 2.2, zod 4's issues.
  *
  * Checks come in the reference server's order: of the whole request (one error object), then of each call (one in each
  * call's place), authentication before input. */
@@ -8,7 +8,7 @@
 #include "http/http.h"
 #include "json/json.h"
 
-enum trpc_type { TRPC_QUERY, TRPC_MUTATION };
+enum trpc_type { TRPC_QUERY, TRPC_MUTATION, TRPC_SUBSCRIPTION };
 
 enum trpc_value {
     TRPC_STRING, /* Unicode without NUL: so that trpc_input_text() gives all of it */
@@ -42,10 +42,13 @@ struct trpc_call {
     const struct json *input;
     struct json_writer *output; /* the handler writes one value, or none: undefined */
     struct trpc_marks *marks;   /* the module's: what trpc_write_time() remembers */
+    /* Of a subscription: the id of the last event that the client has; NULL: it has none. */
+    const char *last_event_id;
+    struct trpc_opening *opening; /* of a subscription; the module's */
 };
 
 /* In the request's fiber, after every check; may suspend. True: what was written to call->output is sent. False: err is
- * sent instead, whatever was written is dropped. */
+ * sent instead, whatever was written is dropped. A subscription's writes nothing, and calls trpc_stream_open(). */
 typedef bool trpc_handler(struct trpc_call *call, struct error *err);
 
 struct trpc_procedure {
@@ -64,14 +67,36 @@ void trpc_write_time(struct trpc_call *call, int64_t ms, const char *path, ...) 
 /* A string member of the checked input; NULL when it was left out. */
 const char *trpc_input_text(const struct trpc_call *call, const char *name);
 
+/* ---- subscriptions: subscribe.c ---- */
+
+/* Embedded in a struct of the handler's, which outlives the call. */
+struct trpc_stream {
+    struct http_stream *http;
+    bool superjson;
+};
+/* Once in a subscription's handler, which then returns true: the stream opens right behind, without suspending in between.
+ * `closed` as http_stream_begin() has it; the stream is not to be used from then on. */
+void trpc_stream_open(struct trpc_call *call, struct trpc_stream *stream,
+        void (*closed)(void *argument), void *argument);
+
+/* Events for a stream, collected to be sent at once: begin, write one value to the call's output, end, and so on. */
+struct trpc_events;
+struct trpc_events *trpc_events_new(void *owner, const struct trpc_stream *stream);
+struct trpc_call *trpc_event_begin(struct trpc_events *events);
+/* `id`: one line, not empty. */
+void trpc_event_end(struct trpc_events *events, const char *id);
+/* Never suspends. What is too large ends the stream, as a client does that is too slow. */
+void trpc_stream_send(struct trpc_stream *stream, struct trpc_events *events);
+
 struct trpc_options {
     void *context;
     const struct trpc_procedure *procedures; /* outlive the server; as do all pointers here */
     size_t procedure_count;
     int max_batch; /* calls in a request; 0: 20 */
-    /* Once a request, when a call that is not public needs it; may suspend. */
-    bool (*authenticate)(
-            void *context, struct http_request *request, const char **user_out, struct error *err);
+    /* Once a request, when a call that is not public needs it; may suspend. `parameters` are the connection parameters
+     * of a subscription, an object of strings: browsers cannot give it headers. NULL: there are none. */
+    bool (*authenticate)(void *context, struct http_request *request, const struct json *parameters,
+            const char **user_out, struct error *err);
     /* Each error that is about to be sent, with its detail. `path` is the call's, decoded; NULL when the whole request
      * failed. */
     void (*failed)(void *context, const struct http_request *request, const char *path,
@@ -92,7 +117,7 @@ struct trpc_request {
     const struct http_header *headers;
     size_t header_count;
 };
-/* Answer it with http_reply(). The calls of a batch run one after the other. OPTIONS is for the caller to answer
+/* Answer it with http_reply(), or with a stream. The calls of a batch run one after the other. OPTIONS is for the caller to answer
  * before. An error goes out with its code, message, reason and retry_after_s; but the message of an
  * INTERNAL_SERVER_ERROR was written for the log, and another is sent. */
 SUSPENDS void trpc_serve(const struct trpc_options *options, const struct trpc_request *request);

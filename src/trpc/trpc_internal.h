@@ -24,8 +24,11 @@ struct trpc_batch {
     struct trpc_item *items; /* one when it is no batch */
     size_t count;
     bool is_batch, is_jsonl, is_get;
+    bool is_subscription;          /* the one call is */
+    const struct json *parameters; /* the connection's; NULL: none */
 };
 
+const char *trpc_type_name(enum trpc_type type);
 /* The checks of the request as a whole. */
 MUST_CHECK bool trpc_read_request(const struct trpc_options *options,
         const struct trpc_request *request, struct trpc_batch *batch_out,
@@ -59,12 +62,33 @@ MUST_CHECK bool trpc_check_input(void *owner, const struct trpc_field *fields,
 
 /* ---- envelope.c ---- */
 
-/* {"error":{…}}, the error inside wrapped for superjson. `path` data NULL: none. */
+/* {"message":…,"code":…,"data":…}, wrapped for superjson. `path` data NULL: none. */
+void trpc_write_error_shape(struct buffer *out, const struct trpc_failure *failure,
+        struct slice path, const char *request_id, bool superjson);
+/* The same within {"error":…}. */
 void trpc_write_error(struct buffer *out, const struct trpc_failure *failure, struct slice path,
         const char *request_id, bool superjson);
+
+/* ---- subscribe.c ---- */
+
+/* A stream that is to be opened; `stream` NULL: none, the reply is all. */
+struct trpc_opening {
+    struct trpc_stream *stream;
+    void (*closed)(void *argument);
+    void *argument;
+};
+/* The id that the client sent, of the last event that it has; NULL: none. */
+const char *trpc_last_event_id(struct http_request *request, const struct json *input);
+/* How every stream begins, then what ended it before it was one. `failure` NULL: nothing has. */
+void trpc_write_stream_head(struct buffer *out, const struct trpc_failure *failure,
+        struct slice path, const char *request_id, bool superjson);
+struct slice trpc_events_text(const struct trpc_events *events);
+/* Instead of http_reply(). */
+void trpc_open(const struct trpc_opening *opening, const struct trpc_request *request,
+        const struct http_reply *reply);
 
 /* ---- serve.c ---- */
 
 /* All of trpc_serve() but the sending; the reply belongs to the request. */
 SUSPENDS void trpc_answer(const struct trpc_options *options, const struct trpc_request *request,
-        struct http_reply *reply_out);
+        struct http_reply *reply_out, struct trpc_opening *opening_out);

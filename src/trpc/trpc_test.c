@@ -148,10 +148,11 @@ static const struct trpc_procedure procedures[] = {
 static int authentications, failures;
 static char last_failure[2048];
 
-static bool authenticate(
-        void *context, struct http_request *request, const char **user_out, struct error *err)
+static bool authenticate(void *context, struct http_request *request, const struct json *parameters,
+        const char **user_out, struct error *err)
 {
     ck_assert_ptr_eq(context, procedures);
+    ck_assert_ptr_null(parameters); /* they are for subscriptions alone */
     authentications++;
     if (http_request_header(request, "authorization").data == NULL) {
         return error_set(err, ERROR_UNAUTHORIZED, NULL, "%s", "");
@@ -218,7 +219,9 @@ static struct http_reply answer(void *owner, const struct exchange *exchange)
             .header_count = 1,
     };
     struct http_reply reply;
-    trpc_answer(&options, &request, &reply);
+    struct trpc_opening opening;
+    trpc_answer(&options, &request, &reply, &opening);
+    ck_assert_ptr_null(opening.stream);
     return reply;
 }
 
