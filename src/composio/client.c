@@ -52,6 +52,31 @@ const char *member_text(const struct json *object, const char *name, const char 
     return text == NULL ? otherwise : text;
 }
 
+const char **texts_read(void *owner, const struct json *array, size_t *count_out)
+{
+    const char **texts = mem_array(owner, const char *, json_count(array));
+    size_t count = 0;
+    for (struct json_iterator i = json_iterate(array); json_next(&i);) {
+        const char *text = json_text(i.value);
+        if (text != NULL) {
+            texts[count++] = text;
+        }
+    }
+    *count_out = count;
+    return texts;
+}
+
+void write_texts(
+        struct json_writer *writer, const char *name, const char *const *texts, size_t count)
+{
+    json_write_name(writer, name);
+    json_begin_array(writer);
+    for (size_t i = 0; i < count; i++) {
+        json_write_text(writer, texts[i]);
+    }
+    json_end_array(writer);
+}
+
 /* A word of theirs that may go into the log: short, of letters, digits and "-_." only. */
 static const char *plain_word(const struct json *value)
 {

@@ -70,3 +70,8 @@ SUSPENDS MUST_CHECK bool list_read(struct composio *client, void *owner, const s
 
 /* A string member; `otherwise` when absent, null or no text. */
 const char *member_text(const struct json *object, const char *name, const char *otherwise);
+/* The strings of an array, which lose what is none. */
+const char **texts_read(void *owner, const struct json *array, size_t *count_out);
+/* A member that is an array of strings. */
+void write_texts(
+        struct json_writer *writer, const char *name, const char *const *texts, size_t count);

@@ -136,6 +136,28 @@ SUSPENDS MUST_CHECK bool composio_mcp_update(struct composio *client, void *owne
 SUSPENDS MUST_CHECK bool composio_mcp_generate(struct composio *client, void *owner, const char *id,
         const char *user_id, const char **url_out, struct error *err);
 
+/* ---- webhooks: one subscription a project ---- */
+
+struct composio_webhook {
+    const char *id, *url;
+    const char *version;       /* "V3"; "" when not said */
+    const char *secret;        /* what deliveries are signed with; NULL when not said */
+    const char *const *events; /* types, such as "composio.connected_account.expired" */
+    size_t event_count;
+};
+SUSPENDS MUST_CHECK bool composio_webhook_list(struct composio *client, void *owner,
+        struct composio_webhook **list_out, size_t *count_out, struct error *err);
+/* Deliver `webhook->events` in version V3 to `webhook->url`, which must be https; the rest is ignored.
+ * ERROR_BAD_REQUEST UPSTREAM_REJECTED: also when there is one already (409). */
+SUSPENDS MUST_CHECK bool composio_webhook_create(struct composio *client, void *owner,
+        const struct composio_webhook *webhook, struct composio_webhook *out, struct error *err);
+/* Set the same of `webhook->id`. */
+SUSPENDS MUST_CHECK bool composio_webhook_update(struct composio *client, void *owner,
+        const struct composio_webhook *webhook, struct composio_webhook *out, struct error *err);
+/* A new secret, for one that is not known: the one before is good no more. */
+SUSPENDS MUST_CHECK bool composio_webhook_rotate(struct composio *client, void *owner,
+        const char *id, const char **secret_out, struct error *err);
+
 /* ---- toolkits and tools ---- */
 
 struct composio_toolkit {

@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-static const char **texts_read(void *owner, const struct json *array, size_t *count_out)
-{
-    const char **texts = mem_array(owner, const char *, json_count(array));
-    size_t count = 0;
-    for (struct json_iterator i = json_iterate(array); json_next(&i);) {
-        const char *text = json_text(i.value);
-        if (text != NULL) {
-            texts[count++] = text;
-        }
-    }
-    *count_out = count;
-    return texts;
-}
-
 static bool server_read(void *owner, const struct json *from, void *out)
 {
     struct composio_mcp_server *server = out;
@@ -79,17 +65,6 @@ bool composio_mcp_list(struct composio *client, void *owner, const char *name,
     }
     *list_out = items;
     return true;
-}
-
-static void write_texts(
-        struct json_writer *writer, const char *name, const char *const *texts, size_t count)
-{
-    json_write_name(writer, name);
-    json_begin_array(writer);
-    for (size_t i = 0; i < count; i++) {
-        json_write_text(writer, texts[i]);
-    }
-    json_end_array(writer);
 }
 
 static struct slice server_body(void *owner, const struct composio_mcp_server *server)
