@@ -154,7 +154,7 @@ void api_handle(void *context, struct http_request *request)
             return;
         }
     }
-    if (!api_serve_page(api, request, request_id)) {
+    if (!api_serve_page(api, request, request_id) && !api_serve_webhook(api, request, request_id)) {
         struct error err = {0};
         error_set(&err, ERROR_NOT_FOUND, "NO_SUCH_PAGE",
                 "There is nothing here; tRPC is at /api/trpc and /trpc.");

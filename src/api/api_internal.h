@@ -26,6 +26,10 @@ void api_reply_error(struct http_request *request, const char *request_id, const
 /* Pages, health, and the browser's way back from Composio: pages.c. False: there is no such page, nothing was sent. */
 SUSPENDS bool api_serve_page(struct api *api, struct http_request *request, const char *request_id);
 
+/* Composio's deliveries: webhook.c. False: this is none, nothing was sent. */
+SUSPENDS bool api_serve_webhook(
+        struct api *api, struct http_request *request, const char *request_id);
+
 /* The subscription integrations.events: events.c. */
 bool api_events(struct trpc_call *call, struct error *err);
 

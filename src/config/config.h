@@ -25,6 +25,8 @@ enum config_recording {
     CONFIG_RECORDING_METADATA
 };
 
+enum config_webhooks { CONFIG_WEBHOOKS_AUTO, CONFIG_WEBHOOKS_ON, CONFIG_WEBHOOKS_OFF };
+
 /* A field an option, named as the variable in lower case. Texts, URLs and secrets are NULL when they have neither value
  * nor default; durations are milliseconds, LOG_LEVEL is enum log_level. URLs have no slash at the end. */
 struct config {

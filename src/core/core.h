@@ -21,8 +21,10 @@ struct core_options {
     int64_t execute_timeout_ms;
     enum recording recording; /* what the rows of executions hold of arguments and results */
     struct limits *limits;    /* of the process; must outlive the core. NULL: none */
-    int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: never */
-    int64_t tool_sync_interval_ms; /* a tool's schema likewise */
+    const char
+            *webhook_secrets; /* webhook.h; with blanks between; NULL: the one that set-up stored */
+    int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: only one that was never */
+    int64_t tool_sync_interval_ms; /* a tool's schema; 0: never */
     bool check_arguments;          /* against the tool's schema, before anything is sent */
 };
 

@@ -20,7 +20,9 @@
     20 /* … are read at Composio: 2 a second, of the 33 that its smallest plan allows */
 #define FAILURES_PER_TURN 3 /* then Composio is left alone until the next */
 #define FIRST_LOOK_MS     10000
-#define PROVEN_KEPT_MS    (24 * 3600 * 1000LL) /* so that complete() repeated answers the same */
+/* Their signatures are good for minutes; Composio repeats for longer, under the same id. */
+#define DELIVERIES_KEPT_MS (24 * 3600 * 1000LL)
+#define PROVEN_KEPT_MS     (24 * 3600 * 1000LL) /* so that complete() repeated answers the same */
 
 struct reconciler {
     struct fiber *fiber;
@@ -90,9 +92,11 @@ static bool close_expired(struct core *core, void *memory, struct error *err)
                     DB_PARAMS(DB_TIME(memory, now - PROVEN_KEPT_MS))},
             {"DELETE FROM \"ConnectAttempt\" WHERE \"outcome\" = 'PROVEN' AND \"expiresAt\" < $1",
                     DB_PARAMS(DB_TIME(memory, now - PROVEN_KEPT_MS))},
+            {"DELETE FROM \"WebhookDelivery\" WHERE \"receivedAt\" < $1",
+                    DB_PARAMS(DB_TIME(memory, now - DELIVERIES_KEPT_MS))},
     };
-    const struct db_rows *results[5] = {0};
-    if (!db_write(core->db, memory, statements, 5, results, err)) {
+    const struct db_rows *results[6] = {0};
+    if (!db_write(core->db, memory, statements, 6, results, err)) {
         return false;
     }
     for (size_t i = 0; i < db_row_count(results[1]); i++) {
@@ -210,7 +214,9 @@ static bool walk_connections(struct core *core, void *memory, struct error *err)
                 DB_PARAMS(DB_TEXT(reconciler->walked), DB_INT(ROWS_PER_TURN)), &rows, err)) {
         return false;
     }
-    int64_t before = clock_now_ms() - core->options.sync_interval_ms;
+    /* Never read, or marked to be by a webhook, is stale even where nothing else is. */
+    int64_t interval = core->options.sync_interval_ms;
+    int64_t before = interval > 0 ? clock_now_ms() - interval : 0;
     size_t i = 0;
     int reads = 0, failures = 0;
     for (; i < db_row_count(rows) && reads < READS_PER_TURN && failures < FAILURES_PER_TURN &&
@@ -246,8 +252,7 @@ void reconciler_turn(struct core *core)
                              !execution_records_close(core, memory, &err) ||
                              !cleanup_due(core, memory, &core->reconciler->stopping, &err) ||
                              !follow_attempts(core, memory, &err) ||
-                             (core->options.sync_interval_ms > 0 &&
-                                     !walk_connections(core, memory, &err)) ||
+                             !walk_connections(core, memory, &err) ||
                              (core->options.tool_sync_interval_ms > 0 &&
                                      !tool_schemas_refresh_due(
                                              core, memory, &core->reconciler->stopping, &err))))) {

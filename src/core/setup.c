@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "core/core_internal.h"
 #include "core/tool_schemas.h"
+#include "core/webhook.h"
 #include "crypto/crypto.h"
 
 struct setup {
@@ -396,6 +397,141 @@ bool setup_check(struct core *core, const struct setup_provider *provider, setup
 {
     struct setup setup = {core, mem_scope_new(NULL, "setup"), report, argument};
     bool ok = check_one(&setup, provider, needed_out, err);
+    mem_free(setup.memory);
+    return ok;
+}
+
+/* ---- webhooks ---- */
+
+static const char *const webhook_event = "composio.connected_account.expired";
+
+/* What the subscription should be; false: it is. */
+static bool must_change(const struct setup *setup, const struct composio_webhook *have,
+        const char *url, struct composio_webhook *want)
+{
+    const char **events = mem_array(setup->memory, const char *, have->event_count + 1);
+    bool has_event = false;
+    for (size_t i = 0; i < have->event_count; i++) {
+        events[i] = have->events[i];
+        has_event = has_event || strcmp(events[i], webhook_event) == 0;
+    }
+    events[have->event_count] = webhook_event;
+    *want = (struct composio_webhook){
+            .id = have->id,
+            .url = url,
+            .events = events,
+            .event_count = have->event_count + (has_event ? 0 : 1),
+    };
+    return !has_event || strcmp(have->url, url) != 0 || strcmp(have->version, "V3") != 0;
+}
+
+static bool ensure_subscription(const struct setup *setup, const char *url,
+        struct composio_webhook *out, bool *changed_out, struct error *err)
+{
+    struct composio *composio = setup->core->composio;
+    struct composio_webhook *list = NULL, want;
+    size_t count = 0;
+    if (!composio_webhook_list(composio, setup->memory, &list, &count, err)) {
+        return false;
+    }
+    struct composio_webhook none = {.url = "", .version = ""};
+    *changed_out = must_change(setup, count > 0 ? &list[0] : &none, url, &want);
+    if (count == 0) {
+        if (!composio_webhook_create(composio, setup->memory, &want, out, err)) {
+            return false;
+        }
+        say(setup, "webhooks: subscription %s made at Composio, to %s", out->id, url);
+        return true;
+    }
+    if (!*changed_out) {
+        *out = list[0];
+        return true;
+    }
+    if (!composio_webhook_update(composio, setup->memory, &want, out, err)) {
+        return false;
+    }
+    say(setup, "webhooks: subscription %s changed at Composio, to %s (it was %s)", out->id, url,
+            list[0].url);
+    return true;
+}
+
+static bool read_stored_secret(
+        const struct setup *setup, const char *id, const char **secret_out, struct error *err)
+{
+    static const char sql[] = "SELECT \"secret\" FROM \"WebhookSubscription\" WHERE \"id\" = $1";
+    const struct db_rows *rows = NULL;
+    if (!db_read(setup->core->db, setup->memory, sql, DB_PARAMS(DB_TEXT(id)), &rows, err)) {
+        return false;
+    }
+    *secret_out = db_row_count(rows) > 0 ? db_get_text(rows, 0, 0) : NULL;
+    return true;
+}
+
+static bool store_secret(const struct setup *setup, const struct composio_webhook *webhook,
+        const char *url, const char *secret, bool *changed_out, struct error *err)
+{
+    struct db_value time = DB_TIME(setup->memory, clock_now_ms());
+    struct db_statement statements[] = {
+            {"DELETE FROM \"WebhookSubscription\" WHERE \"id\" <> $1",
+                    DB_PARAMS(DB_TEXT(webhook->id))},
+            {"INSERT INTO \"WebhookSubscription\" (\"id\", \"url\", \"secret\", \"createdAt\","
+             " \"updatedAt\") VALUES ($1, $2, $3, $4, $4) ON CONFLICT (\"id\") DO UPDATE SET"
+             " \"url\" = excluded.\"url\", \"secret\" = excluded.\"secret\","
+             " \"updatedAt\" = excluded.\"updatedAt\""
+             " WHERE \"WebhookSubscription\".\"url\" <> excluded.\"url\""
+             " OR \"WebhookSubscription\".\"secret\" <> excluded.\"secret\"",
+                    DB_PARAMS(DB_TEXT(webhook->id), DB_TEXT(url), DB_TEXT(secret), time)},
+    };
+    const struct db_rows *results[2] = {0};
+    if (!db_write(setup->core->db, setup->memory, statements, 2, results, err)) {
+        return false;
+    }
+    *changed_out = *changed_out || db_rows_affected(results[1]) > 0;
+    return true;
+}
+
+/* Composio may say the secret only once (composio-api.md §6.1). */
+static bool ensure_secret(const struct setup *setup, const struct composio_webhook *webhook,
+        const char *url, bool *changed_out, struct error *err)
+{
+    const char *secret = webhook->secret;
+    if (setup->core->options.webhook_secrets != NULL) {
+        return true;
+    }
+    if (secret == NULL && !read_stored_secret(setup, webhook->id, &secret, err)) {
+        return false;
+    }
+    if (secret == NULL) {
+        if (!composio_webhook_rotate(
+                    setup->core->composio, setup->memory, webhook->id, &secret, err)) {
+            return false;
+        }
+        say(setup, "webhooks: subscription %s has a new secret", webhook->id);
+    }
+    return store_secret(setup, webhook, url, secret, changed_out, err);
+}
+
+bool setup_webhooks(struct core *core, const char *public_url, setup_report *report, void *argument,
+        struct error *err)
+{
+    struct setup setup = {core, mem_scope_new(NULL, "setup"), report, argument};
+    const char *url =
+            mem_printf(setup.memory, "%s%s", public_url == NULL ? "" : public_url, WEBHOOK_PATH);
+    struct composio_webhook webhook;
+    bool changed = false, ok = false;
+    if (public_url == NULL) {
+        error_set(err, ERROR_PRECONDITION_FAILED, "NOT_CONFIGURED",
+                "Composio must know where to deliver webhooks to: set PUBLIC_URL");
+    } else {
+        ok = ensure_subscription(&setup, url, &webhook, &changed, err) &&
+             ensure_secret(&setup, &webhook, url, &changed, err);
+    }
+    if (ok) {
+        say(&setup, "webhooks: %s", changed ? "set up" : "nothing to change");
+    } else {
+        error_prefix(err, "webhooks");
+        say(&setup, "%s", err->message);
+    }
     mem_free(setup.memory);
     return ok;
 }

@@ -23,3 +23,10 @@ SUSPENDS MUST_CHECK bool setup_run(struct core *core, const struct setup_provide
  * is something. False: as setup_run(), what it could not mend either. */
 SUSPENDS MUST_CHECK bool setup_check(struct core *core, const struct setup_provider *provider,
         setup_report *report, void *argument, bool *needed_out, struct error *err);
+
+/* Have Composio deliver its webhooks to `public_url` and webhook.h's path. The project's one subscription is made, or
+ * changed where it differs: events that it has besides stay. Its secret is stored for the server, unless the operator has
+ * given one (core_options.webhook_secrets); a new one is made when it cannot be known otherwise. Reports never say it.
+ *   ERROR_PRECONDITION_FAILED NOT_CONFIGURED  `public_url` is NULL */
+SUSPENDS MUST_CHECK bool setup_webhooks(struct core *core, const char *public_url,
+        setup_report *report, void *argument, struct error *err);

@@ -217,7 +217,7 @@ bool verb_open_core(const struct config *config, struct db_store *store, struct 
     struct fetch_options fetch_options = {0};
     struct composio *composio = composio_new(
             memory, fetcher_new(memory, fiber_loop(), &fetch_options), &composio_options);
-    struct core_options core_options = {0};
+    struct core_options core_options = {.webhook_secrets = config->composio_webhook_secret};
     *core_out = core_new(memory, fiber_loop(), db, composio, catalog_new(memory), &core_options);
     return true;
 }
@@ -244,6 +244,14 @@ size_t verb_providers(const struct config *config, const struct catalog *catalog
     return count;
 }
 
+static bool wants_webhooks(const struct config *config)
+{
+    bool is_https =
+            config->public_url != NULL && slice_starts(slice_of(config->public_url), "https:");
+    return config->webhooks == CONFIG_WEBHOOKS_ON ||
+           (config->webhooks == CONFIG_WEBHOOKS_AUTO && is_https);
+}
+
 static void setup_body(void *argument)
 {
     struct task *task = argument;
@@ -258,8 +266,16 @@ static void setup_body(void *argument)
                 "COMPOSIO_AUTH_CONFIG_GMAIL=ac_…");
         return;
     }
-    task->ok = verb_open_core(config, task->store, &core, &task->err) &&
-               setup_run(core, providers, count, print_line, task, &task->err);
+    if (!verb_open_core(config, task->store, &core, &task->err)) {
+        return;
+    }
+    struct error failure = {0};
+    task->ok = setup_run(core, providers, count, print_line, task, &task->err);
+    if (wants_webhooks(config) &&
+            !setup_webhooks(core, config->public_url, print_line, task, &failure)) {
+        task->err = task->ok ? failure : task->err;
+        task->ok = false;
+    }
 }
 
 bool verb_run_setup(

@@ -74,6 +74,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .execute_timeout_ms = config->execute_timeout_ms,
             .recording = recordings[config->recording],
             .limits = server->limits,
+            .webhook_secrets = config->composio_webhook_secret,
             .sync_interval_ms = config->sync_interval_ms,
             .tool_sync_interval_ms = config->tool_sync_interval_ms,
             .check_arguments = config->check_arguments == CONFIG_ON,
