@@ -1,6 +1,7 @@
 /* The page at / in a real browser, against the whole program: what a user does, and what goes wrong meanwhile. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { client, connect as connectByApi } from '../clients/flow.mjs';
 import { address, run, startDev, startSandbox, startServe, tempDir } from '../harness.mjs';
 import { button, faintTexts, picture, shows, smallButtons, visit } from './chromium.mjs';
 
@@ -150,6 +151,18 @@ test('completes though the consent page is answered in another window, and two p
   await button(tab, 'Approve').click();
   await button(page, 'Disconnect Slack').waitFor();
   await button(other, 'Disconnect Slack').waitFor();
+});
+
+test('shows what happens elsewhere, as it happens', async (t) => {
+  const tenon = await dev(t);
+  const page = await visit(t, tenon.url);
+  await shows(page, 'Signed in as demo');
+  const { token } = await (await fetch(`${tenon.url}/dev/session`)).json();
+  const trpc = client(tenon.url, token);
+  await connectByApi(trpc, 'slack');
+  await shows(card(page, 'Slack'), 'Connected');
+  await trpc.integrations.disconnect.mutate({ provider: 'slack' });
+  await shows(card(page, 'Slack'), 'Not connected');
 });
 
 test('says so when the server is gone, and recovers', async (t) => {

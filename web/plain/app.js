@@ -1,5 +1,5 @@
 /* The Integrations screen: what is connected, connecting, running a tool. */
-import { ask, hasToken, keepToken, signIn, tell } from '/client.js';
+import { ask, follow, hasToken, keepToken, signIn, tell } from '/client.js';
 
 const POLL_MS = 1500;
 const WINDOW = 'popup,width=520,height=720';
@@ -275,16 +275,17 @@ news.onmessage = ({ data: { provider, problem, state, code, sessionUri } }) => {
   }
 };
 window.addEventListener('focus', refresh);
+const followAnew = follow(({ provider, connection }) => cards.get(provider)?.render(connection));
 
 $('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   keepToken(event.target.token.value.trim());
   event.target.reset();
   write($('who'), 'Signed in');
-  refresh();
+  refresh().then(followAnew);
 });
 
 const user = await signIn();
 write($('who'), user ? `Signed in as ${user}` : hasToken() ? 'Signed in' : 'Signed out');
-if (user || hasToken()) await refresh();
+if (user || hasToken()) refresh().then(followAnew);
 else $('sign-in').hidden = false;

@@ -63,3 +63,28 @@ export const ask = (procedure, input) =>
 /** `input` as a string is JSON already, sent as it is: every digit that a user typed. */
 export const tell = (procedure, input) =>
   call(procedure, { method: 'POST', body: typeof input === 'string' ? input : JSON.stringify(input) });
+
+/** Follow the user's connections: `changed` is given each as it changes, and at first as it is. Returns what begins, or
+ * begins anew after a sign-in. Only while the page is to be seen: a browser has few connections to a server. */
+export function follow(changed) {
+  let source = null;
+  let last = ''; // what this page knows already
+  const begin = () => {
+    source?.close();
+    source = null;
+    if (document.hidden || !hasToken()) return;
+    source = new EventSource(`/trpc/integrations.events?${new URLSearchParams({
+      connectionParams: JSON.stringify({ token: sessionStorage.getItem(TOKEN) }), lastEventId: last,
+    })}`);
+    source.onmessage = ({ data, lastEventId }) => {
+      last = lastEventId;
+      changed(JSON.parse(data));
+    };
+    // Where trying again can help, the browser does; the next call says what is wrong.
+    source.addEventListener('serialized-error', ({ target, data }) => {
+      if (JSON.parse(data).data.httpStatus < 500) target.close();
+    });
+  };
+  document.addEventListener('visibilitychange', begin);
+  return begin;
+}
