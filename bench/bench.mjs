@@ -54,17 +54,24 @@ function load(server, name) {
 }
 
 /* One after the other: what requests at the same time need besides (stacks, buffers) is pooled, and no connection's. */
-async function idle(server) {
+async function idle(server, request, answered) {
   const { port } = new URL(server.url);
   const sockets = [];
   for (let i = 0; i < IDLE; i++) {
     sockets.push(await new Promise((resolve) => {
-      const socket = dial(port, '127.0.0.1', () => socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'));
-      socket.once('data', () => resolve(socket));
+      let text = '';
+      const socket = dial(port, '127.0.0.1', () => socket.write(request(i)));
+      socket.on('data', (data) => {
+        text += data;
+        if (answered(text)) resolve(socket);
+      });
     }));
   }
   return sockets;
 }
+const REQUEST = () => 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
+/* A user of its own each, who is told of every integration. */
+const STREAM = (i) => `GET /trpc/integrations.events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token(`idle ${i}`)}\r\n\r\n`;
 
 async function firstAnswer(env) {
   const start = process.hrtime.bigint();
@@ -93,9 +100,16 @@ for (let i = 0; i < 10; i++) starts.push(await firstAnswer(env));
 const server = await startServe({ dir, env });
 onCore(server.process.pid, 0);
 const empty = memory(server.process.pid);
-const sockets = await idle(server);
+const sockets = await idle(server, REQUEST, (text) => text.length > 0);
 const withIdle = memory(server.process.pid);
 for (const socket of sockets) socket.destroy();
+const second = await startServe({ dir, env });
+await idle(second, STREAM, (text) => text.split('\nid: ').length > PROVIDERS.length); // what the first needs for all
+const withFirst = memory(second.process.pid);
+const streams = await idle(second, (i) => STREAM(IDLE + i), (text) => text.split('\nid: ').length > PROVIDERS.length);
+const withStreams = memory(second.process.pid);
+for (const socket of streams) socket.destroy();
+await second.stop();
 const trpc = client(server.url, token(USER));
 for (const provider of PROVIDERS) await connect(trpc, provider);
 
@@ -114,6 +128,7 @@ for (const [name, list] of Object.entries(results)) {
 }
 console.log(`\nidle after start            ${(empty.resident / 1024).toFixed(1)} MB resident (${(empty.own / 1024).toFixed(1)} MB its own)`);
 console.log(`${IDLE} idle connections       ${((withIdle.own - empty.own) * 1024 / IDLE).toFixed(0)} bytes each`);
+console.log(`${IDLE} streams of events      ${((withStreams.own - withFirst.own) * 1024 / IDLE).toFixed(0)} bytes each`);
 console.log(`start to first answer       ${median(starts).toFixed(1)} ms (${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)})`);
 await server.stop();
 await sandbox.stop();

@@ -80,13 +80,22 @@ static uint64_t digest_of(void *memory, const struct integration *integration)
     return digest;
 }
 
+static void forget_known(struct events_watcher *watcher)
+{
+    if (watcher->known != watcher->few) {
+        mem_free(watcher->known);
+    }
+    watcher->known = watcher->few;
+    watcher->known_count = 0;
+}
+
 static void set_known(struct events_watcher *watcher, const uint64_t *known, size_t count)
 {
-    if (watcher->known_count != count) {
-        mem_free(watcher->known);
+    forget_known(watcher);
+    if (count > EVENTS_FEW) {
         watcher->known = mem_array(watcher->user, uint64_t, count);
-        watcher->known_count = count;
     }
+    watcher->known_count = count;
     if (count > 0) {
         memcpy(watcher->known, known, count * sizeof known[0]);
     }
@@ -343,7 +352,7 @@ void events_unwatch(struct events_watcher *watcher)
     struct watched_user *user = watcher->user;
     struct core *core = user->events->core;
     LIST_REMOVE(watcher, link);
-    mem_free(watcher->known);
+    forget_known(watcher);
     if (core->options.limits != NULL) {
         limits_stream_end(core->options.limits, user->name);
     }

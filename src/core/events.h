@@ -21,14 +21,17 @@ struct connection_event {
 typedef void events_heard(
         void *argument, const struct connection_event *events, size_t event_count);
 
-/* Embedded in a struct of the caller's; the fields are this module's. */
+#define EVENTS_FEW 5 /* integrations, for which a watcher needs no further memory */
+
+/* Embedded in a struct of the caller's, which does not move; the fields are this module's. */
 struct events_watcher {
     LIST_ENTRY(events_watcher) link;
     struct watched_user *user;
     events_heard *heard;
     void *argument;
-    uint64_t *known; /* digests of what it was told */
+    uint64_t *known; /* digests of what it was told; `few`, where they fit */
     size_t known_count;
+    uint64_t few[EVENTS_FEW];
 };
 
 /* Tell `heard` what differs from `last_id` (NULL: all), soon, and every change from then on. Never suspends.

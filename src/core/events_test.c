@@ -98,6 +98,10 @@ static void goes_on(struct fixture *fixture)
     open_screen(fixture, &again, "user", screen.id);
     open_screen(fixture, &foreign, "user", "1718-42 of another server");
     expect(&foreign, "gmail ACTIVE\n"); /* so all have been looked at */
+    events_unwatch(&foreign.watcher);
+    open_screen(fixture, &foreign, "user", /* one that knows of more integrations than there are */
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    expect(&foreign, "gmail ACTIVE\n");
     ck_assert_str_eq(buffer_text(&again.told), "");
     ck_assert(connections_disconnect(&fixture->context, "gmail", &fixture->err));
     expect(&again, "gmail REVOKED\n");
