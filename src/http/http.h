@@ -51,6 +51,7 @@ struct http_options {
     int64_t idle_timeout_ms;       /* between requests [75 s] */
     int64_t handler_timeout_ms;    /* [60 s] */
     int64_t heartbeat_ms;          /* silence on a stream before `heartbeat` is written [15 s] */
+    int64_t max_stream_ms;         /* then it ends, and who wants more asks again [none] */
 };
 
 /* Bind (SO_REUSEPORT, so that the servers of all loops share a port) and listen.
@@ -83,7 +84,7 @@ void http_reply(struct http_request *request, const struct http_reply *reply);
 void http_reset(struct http_request *request);
 /* Called instead of http_reply: status 200 (of `reply`; its body goes first), chunked, and open until one side ends it.
  * The handler may return; the stream is good until `closed` is called, once, on the loop's stack. `closed` comes for
- * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), or a drain. It may come
+ * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), its time is over, or a drain. It may come
  * from within http_stream_write() and http_stream_end().
  * `heartbeat` is static. */
 struct http_stream *http_stream_begin(struct http_request *request, const struct http_reply *reply,

@@ -680,6 +680,20 @@ START_TEST(a_stream_is_written_beats_and_ends)
 }
 END_TEST
 
+START_TEST(a_stream_ends_when_its_time_is_over)
+{
+    void *owner = mem_scope_new(NULL, __func__);
+    struct scene scene = {.options = {.max_stream_ms = 50, .heartbeat_ms = 40}};
+    scene_begin(&scene);
+    int fd = dial(&scene);
+    say_text(fd, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+    ck_assert_ptr_nonnull(strstr(hear_all(owner, fd), "0\r\n\r\n")); /* in order, not cut off */
+    sem_wait(&scene.closed);
+    scene_end(&scene);
+    mem_free(owner);
+}
+END_TEST
+
 START_TEST(a_stream_notices_that_its_client_left)
 {
     void *owner = mem_scope_new(NULL, __func__);
@@ -770,6 +784,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, requests_beyond_the_limit_are_told_to_come_back);
     TEST_ADD(suite, connections_beyond_the_limit_are_told_to_come_back);
     TEST_ADD(suite, a_stream_is_written_beats_and_ends);
+    TEST_ADD(suite, a_stream_ends_when_its_time_is_over);
     TEST_ADD(suite, a_stream_notices_that_its_client_left);
     TEST_ADD(suite, a_stream_that_is_not_read_is_closed);
     TEST_ADD(suite, a_drain_lets_requests_finish_and_closes_the_idle);

@@ -251,6 +251,7 @@ struct http_stream *http_stream_begin(struct http_request *request, const struct
             .closed = closed,
             .argument = argument,
             .heartbeat = heartbeat,
+            .begun_ms = clock_monotonic_ms(),
             .written_ms = clock_monotonic_ms(),
             .chunked = !connection->message->http_1_0};
     connection->replied = true;
@@ -310,7 +311,10 @@ void stream_beat(struct connection *connection, int64_t now_ms)
         connection_close(connection);
         return;
     }
-    if (now_ms - stream->written_ms >= connection->server->options.heartbeat_ms) {
+    const struct http_options *options = &connection->server->options;
+    if (options->max_stream_ms > 0 && now_ms - stream->begun_ms >= options->max_stream_ms) {
+        http_stream_end(stream);
+    } else if (now_ms - stream->written_ms >= options->heartbeat_ms) {
         http_stream_write(stream, slice_of(stream->heartbeat));
     }
 }

@@ -33,7 +33,7 @@ struct http_stream {
     void (*closed)(void *argument);
     void *argument;
     const char *heartbeat;
-    int64_t written_ms; /* monotonic */
+    int64_t begun_ms, written_ms; /* monotonic */
     bool chunked;
 };
 

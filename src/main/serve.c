@@ -106,6 +106,7 @@ static bool thread_begin(void *argument, void *owner, struct loop *loop, struct 
             .refusal = api_refusal,
             .max_body_bytes = (size_t)server->config->max_body_bytes,
             .handler_timeout_ms = server->config->request_timeout_ms,
+            .max_stream_ms = server->config->stream_lifetime_ms,
     };
     if (!http_server_new(owner, loop, &options, &thread->http, err)) {
         return false;
