@@ -59,8 +59,9 @@ bool misbehave_user_of(struct call *call, const char **user_out, struct error *e
 
 struct drip {
     struct sandbox *sandbox;
-    struct fiber *fiber;        /* NULL: it is ending */
-    struct http_stream *stream; /* NULL: the connection is closed */
+    struct fiber *fiber; /* NULL: it is ending */
+    struct http_stream stream;
+    bool open; /* the stream is, and its connection */
     struct slice left;
     int64_t pause_ms;
     size_t piece;
@@ -69,7 +70,7 @@ struct drip {
 static void drip_closed(void *argument)
 {
     struct drip *drip = argument;
-    drip->stream = NULL;
+    drip->open = false;
     if (drip->fiber != NULL) {
         fiber_cancel(drip->fiber);
     }
@@ -80,15 +81,15 @@ static void drip_run(void *argument)
     struct drip *drip = argument;
     struct sandbox *sandbox = drip->sandbox;
     struct error err = {0};
-    while (drip->stream != NULL && drip->left.length > 0 && fiber_sleep(drip->pause_ms, &err)) {
+    while (drip->open && drip->left.length > 0 && fiber_sleep(drip->pause_ms, &err)) {
         size_t length = drip->left.length < drip->piece ? drip->left.length : drip->piece;
         struct slice piece = {drip->left.data, length};
         drip->left = slice_skip(drip->left, length);
-        http_stream_write(drip->stream, piece);
+        http_stream_write(&drip->stream, piece);
     }
     drip->fiber = NULL;
-    if (drip->stream != NULL) {
-        http_stream_end(drip->stream);
+    if (drip->open) {
+        http_stream_end(&drip->stream);
     }
     mem_free(drip);
     sandbox->drips--;
@@ -108,7 +109,8 @@ static void drip_begin(struct call *call, const struct fault *fault)
     struct http_reply reply = call_reply(call);
     reply.body = (struct slice){NULL, 0};
     sandbox->drips++;
-    drip->stream = http_stream_begin(call->request, &reply, "", drip_closed, drip);
+    drip->open = true;
+    http_stream_begin(&drip->stream, call->request, &reply, "", drip_closed, drip);
     drip->fiber = fiber_start(
             fiber_loop(), "drip", drip_run, drip, clock_monotonic_ms() + DRIP_TIME_MAX_MS);
 }

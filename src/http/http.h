@@ -9,7 +9,6 @@
 
 struct http_server;
 struct http_request;
-struct http_stream;
 
 struct http_header {
     struct slice name, value;
@@ -82,13 +81,23 @@ struct http_reply {
 void http_reply(struct http_request *request, const struct http_reply *reply);
 /* Called instead of http_reply: the connection is reset (RST), as a crashed peer's would be. For emulators. */
 void http_reset(struct http_request *request);
+/* Embedded in a struct of the caller's, which outlives it; the fields are the server's. */
+struct http_stream {
+    struct connection *connection;
+    void (*closed)(void *argument);
+    void *argument;
+    const char *heartbeat;
+    int64_t begun_ms, written_ms; /* monotonic */
+    bool chunked;
+};
 /* Called instead of http_reply: status 200 (of `reply`; its body goes first), chunked, and open until one side ends it.
  * The handler may return; the stream is good until `closed` is called, once, on the loop's stack. `closed` comes for
  * every stream: the client went away, was too slow (queue over the limit), http_stream_end(), its time is over, or a drain. It may come
  * from within http_stream_write() and http_stream_end().
  * `heartbeat` is static. */
-struct http_stream *http_stream_begin(struct http_request *request, const struct http_reply *reply,
-        const char *heartbeat, void (*closed)(void *argument), void *argument);
+void http_stream_begin(struct http_stream *stream, struct http_request *request,
+        const struct http_reply *reply, const char *heartbeat, void (*closed)(void *argument),
+        void *argument);
 /* Queue bytes. Never suspends. */
 void http_stream_write(struct http_stream *stream, struct slice bytes);
 /* Send what is queued, then the end. */

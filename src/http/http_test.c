@@ -23,8 +23,8 @@ struct scene {
     struct http_server *server;
     struct loop_call stop;
     int port;
-    sem_t cancelled, closed, begun; /* posted by the handlers */
-    struct http_stream *stream;
+    sem_t cancelled, closed, begun;      /* posted by the handlers */
+    struct http_stream storage, *stream; /* NULL: closed */
     struct loop_call write;
     bool drained;
 };
@@ -72,7 +72,8 @@ static void handler(void *context, struct http_request *request)
         struct http_reply reply = {.status = 200,
                 .content_type = "text/event-stream",
                 .body = SLICE("data: hello\n\n")};
-        scene->stream = http_stream_begin(request, &reply, ": beat\n\n", stream_closed, scene);
+        scene->stream = &scene->storage;
+        http_stream_begin(scene->stream, request, &reply, ": beat\n\n", stream_closed, scene);
         sem_post(&scene->begun);
     } else if (slice_is(request->path, "/silent")) {
         return;

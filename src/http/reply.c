@@ -241,12 +241,12 @@ static void stream_send(struct http_stream *stream, struct slice bytes)
     connection_send(connection, SLICE("\r\n"), (struct slice){NULL, 0});
 }
 
-struct http_stream *http_stream_begin(struct http_request *request, const struct http_reply *reply,
-        const char *heartbeat, void (*closed)(void *argument), void *argument)
+void http_stream_begin(struct http_stream *stream, struct http_request *request,
+        const struct http_reply *reply, const char *heartbeat, void (*closed)(void *argument),
+        void *argument)
 {
     struct connection *connection = connection_of(request);
     assert(!connection->replied);
-    struct http_stream *stream = mem_new(connection, struct http_stream);
     *stream = (struct http_stream){.connection = connection,
             .closed = closed,
             .argument = argument,
@@ -265,7 +265,6 @@ struct http_stream *http_stream_begin(struct http_request *request, const struct
     end_head(connection, head);
     connection_send(connection, buffer_slice(head), (struct slice){NULL, 0});
     stream_send(stream, reply->body);
-    return stream;
 }
 
 /* Streams are flushed by their connection once the handler has returned. */
@@ -297,8 +296,7 @@ void http_stream_end(struct http_stream *stream)
     }
     connection->stream = NULL;
     connection->server->counters.streams_open--;
-    stream->closed(stream->argument);
-    mem_free(stream);
+    stream->closed(stream->argument); /* which may free it */
     if (connection->state == CONNECTION_STREAMING) {
         connection_flush(connection);
     }

@@ -28,15 +28,6 @@ enum deadline {
 };
 #define DEADLINE_COUNT 6
 
-struct http_stream {
-    struct connection *connection;
-    void (*closed)(void *argument);
-    void *argument;
-    const char *heartbeat;
-    int64_t begun_ms, written_ms; /* monotonic */
-    bool chunked;
-};
-
 struct connection {
     struct http_server *server;
     TAILQ_ENTRY(connection) link; /* in the queue of `deadline` */

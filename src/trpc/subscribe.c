@@ -59,8 +59,8 @@ void trpc_open(const struct trpc_opening *opening, const struct trpc_request *re
         const struct http_reply *reply)
 {
     opening->stream->superjson = request->superjson;
-    opening->stream->http =
-            http_stream_begin(request->http, reply, PING, opening->closed, opening->argument);
+    http_stream_begin(
+            &opening->stream->http, request->http, reply, PING, opening->closed, opening->argument);
 }
 
 /* ---- events ---- */
@@ -109,8 +109,8 @@ struct slice trpc_events_text(const struct trpc_events *events)
 void trpc_stream_send(struct trpc_stream *stream, struct trpc_events *events)
 {
     if (events->text.overflow || events->marks.text.overflow) {
-        http_stream_end(stream->http);
+        http_stream_end(&stream->http);
         return;
     }
-    http_stream_write(stream->http, buffer_slice(&events->text));
+    http_stream_write(&stream->http, buffer_slice(&events->text));
 }

@@ -71,7 +71,7 @@ const char *trpc_input_text(const struct trpc_call *call, const char *name);
 
 /* Embedded in a struct of the handler's, which outlives the call. */
 struct trpc_stream {
-    struct http_stream *http;
+    struct http_stream http;
     bool superjson;
 };
 /* Once in a subscription's handler, which then returns true: the stream opens right behind, without suspending in between.
