@@ -95,7 +95,7 @@ SUSPENDS MUST_CHECK bool db_write(struct db *db, void *owner, const struct db_st
 
 /* Tell every listener, of this process and of others; once the write it is about has returned. Best effort, never suspends.
  *
- * what  at most DB_NEWS_MAX_BYTES */
+ * what  longer than DB_NEWS_MAX_BYTES, it becomes "anything" */
 void db_notify(struct db *db, const char *what);
 
 struct db_listener;

@@ -37,7 +37,7 @@ struct db_driver {
     SUSPENDS bool (*run_script)(
             struct db *db, const struct db_script *script, bool *ran_out, struct error *err);
     SUSPENDS bool (*version)(struct db *db, int64_t *version_out, struct error *err);
-    /* Pass news on to the other processes; never suspends. NULL: db_version() tells them. */
+    /* Pass news on to the other processes; never suspends. `what` NULL: anything. No function: db_version() tells them. */
     void (*notify)(struct db *db, const char *what);
     /* $1: a table's name; a row when it is there. */
     const char *table_exists_sql;

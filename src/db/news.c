@@ -3,7 +3,6 @@
  * goes with the store. */
 #include "db/db_internal.h"
 
-#include <assert.h>
 #include <bsd/sys/queue.h>
 #include <pthread.h>
 
@@ -94,10 +93,10 @@ void db_news_tell(struct db_news *news, const char *what)
 
 void db_notify(struct db *db, const char *what)
 {
-    assert(strlen(what) <= DB_NEWS_MAX_BYTES);
-    db_news_tell(db->store->news, what);
+    const char *word = strlen(what) <= DB_NEWS_MAX_BYTES ? what : NULL;
+    db_news_tell(db->store->news, word);
     if (db->driver->notify != NULL) {
-        db->driver->notify(db, what);
+        db->driver->notify(db, word);
     }
 }
 

@@ -72,6 +72,11 @@ static void hears_too_much(struct scene *scene)
     wait_for(&ear, "* ");
     db_notify(scene->db, "again");
     wait_for(&ear, "* again ");
+    char longer[DB_NEWS_MAX_BYTES + 2];
+    memset(longer, 'x', DB_NEWS_MAX_BYTES + 1);
+    longer[DB_NEWS_MAX_BYTES + 1] = '\0';
+    db_notify(scene->db, longer);
+    wait_for(&ear, "* again * ");
     db_unlisten(listener);
 }
 

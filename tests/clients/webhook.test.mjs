@@ -2,8 +2,10 @@
  * before Composio says so itself. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { client, connect, control, rows, startTenon, token, until } from './flow.mjs';
+import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
+import { client, connect, control, rows, SECRET as JWT_SECRET, startTenon, token, until } from './flow.mjs';
 
 const SECRET = 'wh-secret-of-the-tests';
 const OLD_SECRET = 'wh-secret-before-that';
@@ -132,4 +134,30 @@ test('without a secret there are no webhooks', async () => {
   const other = await startTenon();
   assert.deepEqual(await deliver(expired('ca_x'), { url: other.url }), [404, 'WEBHOOKS_OFF']);
   await other.stop();
+});
+
+test('the whole way: setup subscribes, and what expires at Composio is INACTIVE here', async (t) => {
+  const sandbox = await startSandbox();
+  t.after(() => sandbox.stop());
+  const probe = await fetch(`${sandbox.url}/api/v3.1/webhook_subscriptions`, { headers: { 'x-api-key': 'ak_x' } });
+  if (probe.status === 404) return t.skip('this sandbox has no webhook subscriptions');
+  const dir = tempDir();
+  const env = {
+    DATABASE_URL: 'file:./tenon.db', COMPOSIO_API_KEY: 'ak_x', COMPOSIO_BASE_URL: sandbox.url, JWT_SECRET,
+    COMPOSIO_AUTH_CONFIG_GMAIL: 'ac_sandbox_gmail',
+  };
+  assert.equal((await run('migrate', [], { dir, env })).code, 0);
+  const server = await startServe({ dir, env });
+  t.after(() => server.stop());
+  for (const said of [/subscription ws_\S+ made/, /webhooks: nothing to change/]) {
+    const setup = await run('setup', [], { dir, env: { ...env, PUBLIC_URL: server.url, WEBHOOKS: 'on' } });
+    assert.equal(setup.code, 0, setup.stderr);
+    assert.match(setup.stdout, said);
+  }
+  await connect(client(server.url, token('ada')), 'gmail');
+  const row = () => rows(dir, 'SELECT * FROM "UserConnection"', join(dir, 'tenon.db'))[0];
+  await control(sandbox.url, 'POST', `accounts/${row().composioAccountId}`, { status: 'EXPIRED' });
+  await until('INACTIVE', () => row().status === 'INACTIVE');
+  const { secret } = rows(dir, 'SELECT "secret" FROM "WebhookSubscription"', join(dir, 'tenon.db'))[0];
+  assert.ok(secret.length > 0 && !server.log().includes(secret));
 });
