@@ -153,7 +153,7 @@ test('a bad token, and one stream too many, end with their reasons', async () =>
 });
 
 test('the token of a stream is in no log line', () => {
-  assert.ok(!tenon.log().includes('eyJ'));
+  assert.deepEqual(tenon.log().split('\n').filter((line) => line.includes('eyJhbGciOi')), []); // how every JWT begins
 });
 
 test('a server that stops ends its streams; the clients come back to the next one, and have missed nothing', async () => {
