@@ -6,10 +6,10 @@
 
 struct call {
     const char *method;
-    const char *what;       /* the thing it is about, for messages: "auth config" */
-    const char *path;       /* below /api/v3.1, encoded, with its query; or, from /api/ on, all of it */
-    struct slice body;      /* data NULL: none */
-    bool once;              /* not tried again unless it certainly did not arrive */
+    const char *what;  /* the thing it is about, for messages: "auth config" */
+    const char *path;  /* below /api/v3.1, encoded, with its query; or, from /api/ on, all of it */
+    struct slice body; /* data NULL: none */
+    bool once;         /* not tried again unless it certainly did not arrive */
     bool conflict_is_final; /* 409 is an answer, not a passing collision */
     int64_t timeout_ms;     /* of one attempt; 0: the client's */
     size_t max_reply_bytes; /* 0: 8 MiB */
