@@ -19,8 +19,9 @@ struct core_options {
     const char *redirect_uris; /* redirect.h's list; NULL for none */
     bool verify_browser; /* completing needs the one-time code that the callback gave the browser */
     int64_t execute_timeout_ms;
-    enum recording recording; /* what the rows of executions hold of arguments and results */
-    struct limits *limits;    /* of the process; must outlive the core. NULL: none */
+    int64_t executions_kept_ms; /* then their rows are deleted; 0: never */
+    enum recording recording;   /* what the rows of executions hold of arguments and results */
+    struct limits *limits;      /* of the process; must outlive the core. NULL: none */
     const char
             *webhook_secrets; /* webhook.h; with blanks between; NULL: the one that set-up stored */
     int64_t sync_interval_ms; /* a connection not read at Composio for so long is read again; 0: only one that was never */

@@ -7,6 +7,9 @@
 #define KEY_KEPT_MS (24 * 3600 * 1000LL)
 /* How long after its own end an execution may still be recorded by a living process, whose clock may be another. */
 #define CLOSE_AFTER_MS (2 * RECORD_TIMEOUT_MS + 60000)
+/* Of records that are too old: in one transaction, and in one turn of the reconciler. */
+#define EXPIRED_AT_ONCE 500
+#define EXPIRED_BATCHES 20
 #define LOST_MESSAGE \
     "nobody knows whether the tool ran, as the server that ran it ended; look before trying again"
 
@@ -234,6 +237,44 @@ bool execution_records_close(struct core *core, void *memory, struct error *err)
     if (db_rows_affected(rows[1]) > 0) {
         log_warn("%lld executions of processes that died were closed: nobody knows their outcome",
                 (long long)db_rows_affected(rows[1]));
+    }
+    return true;
+}
+
+/* ---- what is too old ---- */
+
+/* The same rows in both statements of a batch: of an age that nothing changes any more. */
+#define EXPIRED_SQL                                                                 \
+    " FROM \"ToolExecution\" WHERE \"executedAt\" < $1 AND \"status\" <> 'PENDING'" \
+    " ORDER BY \"executedAt\", \"id\" LIMIT $2"
+
+bool execution_records_expire(
+        struct core *core, void *memory, const bool *stopping, struct error *err)
+{
+    /* Later by a little: an idempotency key's record is there as long as the key. */
+    int64_t kept_ms = core->options.executions_kept_ms + CLOSE_AFTER_MS;
+    struct db_value before = DB_TIME(memory, clock_now_ms() - kept_ms),
+                    most = DB_INT(EXPIRED_AT_ONCE);
+    struct db_statement statements[] = {
+            {"DELETE FROM \"UserExecution\" WHERE (\"userId\", \"executedAt\", \"executionId\") IN"
+             " (SELECT c.\"userId\", t.\"executedAt\", t.\"id\" FROM"
+             " (SELECT \"id\", \"executedAt\", \"connectionId\"" EXPIRED_SQL ") t"
+             " JOIN \"UserConnection\" c ON c.\"id\" = t.\"connectionId\")",
+                    DB_PARAMS(before, most)},
+            {"DELETE FROM \"ToolExecution\" WHERE \"id\" IN (SELECT \"id\"" EXPIRED_SQL ")",
+                    DB_PARAMS(before, most)},
+    };
+    int64_t deleted = EXPIRED_AT_ONCE, sum = 0;
+    for (int i = 0; i < EXPIRED_BATCHES && deleted == EXPIRED_AT_ONCE && !*stopping; i++) {
+        const struct db_rows *rows[2] = {0};
+        if (!db_write(core->db, memory, statements, 2, rows, err)) {
+            return false;
+        }
+        deleted = db_rows_affected(rows[1]);
+        sum += deleted;
+    }
+    if (sum > 0) {
+        log_info("%lld executions were deleted: older than EXECUTIONS_KEPT_DAYS", (long long)sum);
     }
     return true;
 }

@@ -49,5 +49,9 @@ SUSPENDS MUST_CHECK bool execution_record_find(const struct context *context, co
 SUSPENDS MUST_CHECK bool execution_records_close(
         struct core *core, void *memory, struct error *err);
 
+/* Delete some of those that are older than executions_kept_ms, oldest first, in small transactions, until `*stopping`. */
+SUSPENDS MUST_CHECK bool execution_records_expire(
+        struct core *core, void *memory, const bool *stopping, struct error *err);
+
 /* history.c's statement for a query, for the test that looks at its plan: it goes along the narrowest index. */
 const char *history_sql(const struct history_query *query);

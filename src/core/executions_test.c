@@ -445,8 +445,44 @@ START_TEST(executions_from_before_are_in_history_and_closed)
 }
 END_TEST
 
+/* 1,200 old ones, of which one is still open, and a new one. */
+static void expires(struct fixture *fixture)
+{
+    struct execution_result result;
+    bool stopping = false;
+    begin(fixture);
+    ck_assert(execute(fixture, "GMAIL_FETCH_EMAILS", "{}", &result));
+    change(fixture,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+            " INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\", \"parameters\","
+            " \"status\", \"executedAt\") SELECT 'e' || i, c.\"id\", 'T', '{}',"
+            " CASE WHEN i = 7 THEN 'PENDING' ELSE 'SUCCESS' END, '2026-01-01T00:00:00.000Z'"
+            " FROM n, \"UserConnection\" c",
+            NULL);
+    change(fixture,
+            "INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\", \"provider\","
+            " \"toolName\") SELECT 'user', \"executedAt\", \"id\", 'gmail', 'T' FROM \"ToolExecution\""
+            " WHERE \"toolName\" = 'T'",
+            NULL);
+    fixture->core->options.executions_kept_ms = 24 * 3600 * 1000;
+    ck_assert(execution_records_expire(
+            fixture->core, fixture->context.memory, &stopping, &fixture->err));
+    ck_assert_str_eq(one(fixture, "SELECT COUNT(*) || ' ' || MIN(\"id\") FROM \"ToolExecution\""
+                                  " WHERE \"toolName\" = 'T'"),
+            "1 e7");
+    ck_assert_str_eq(one(fixture, "SELECT COUNT(*) FROM \"ToolExecution\""), "2");
+    ck_assert_str_eq(one(fixture, "SELECT COUNT(*) FROM \"UserExecution\""), "2");
+}
+
+START_TEST(what_is_older_than_is_kept_is_deleted_but_not_what_is_open)
+{
+    with_core(expires, true);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
+    TEST_ADD(suite, what_is_older_than_is_kept_is_deleted_but_not_what_is_open);
     TEST_ADD(suite, a_repeated_call_is_given_the_first_outcome);
     TEST_ADD(suite, what_did_not_run_spends_no_key);
     TEST_ADD(suite, an_unknown_outcome_stays_unknown_until_the_key_is_over);

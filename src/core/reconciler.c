@@ -250,6 +250,9 @@ void reconciler_turn(struct core *core)
     if (!take_lease(core, memory, &held, &err) ||
             (held && (!close_expired(core, memory, &err) ||
                              !execution_records_close(core, memory, &err) ||
+                             (core->options.executions_kept_ms > 0 &&
+                                     !execution_records_expire(
+                                             core, memory, &core->reconciler->stopping, &err)) ||
                              !cleanup_due(core, memory, &core->reconciler->stopping, &err) ||
                              !follow_attempts(core, memory, &err) ||
                              !walk_connections(core, memory, &err) ||

@@ -72,6 +72,7 @@ static bool make_parts(struct server_thread *thread, void *owner, struct loop *l
             .redirect_uris = config->redirect_uris,
             .verify_browser = config->connect_verification == CONFIG_CONNECT_VERIFICATION_BROWSER,
             .execute_timeout_ms = config->execute_timeout_ms,
+            .executions_kept_ms = config->executions_kept_days * 24 * 3600 * 1000,
             .recording = recordings[config->recording],
             .limits = server->limits,
             .webhook_secrets = config->composio_webhook_secret,
