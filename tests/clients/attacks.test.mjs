@@ -4,16 +4,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { address, tempDir } from '../harness.mjs';
-import { client, comeBack, connect, consent, refusal, rows, startTenon, token } from './flow.mjs';
+import { client, comeBack, connect, consent, deliverTo, expired, refusal, rows, startTenon, token, until } from './flow.mjs';
 
 const dir = tempDir();
+const WEBHOOK_SECRET = 'what-composio-signs-with';
 let tenon;
-before(async () => { tenon = await startTenon({ dir }); });
+before(async () => { tenon = await startTenon({ dir, env: { COMPOSIO_WEBHOOK_SECRET: WEBHOOK_SECRET } }); });
 after(() => tenon.stop());
 
 async function restart() {
   await tenon.stop('SIGKILL');
-  tenon = await startTenon({ dir, env: { LISTEN: address(tenon.url), SANDBOX_LISTEN: address(tenon.sandboxUrl) } });
+  tenon = await startTenon({ dir, env: { COMPOSIO_WEBHOOK_SECRET: WEBHOOK_SECRET, LISTEN: address(tenon.url), SANDBOX_LISTEN: address(tenon.sandboxUrl) } });
 }
 
 let number = 0;
@@ -169,6 +170,28 @@ const attacks = {
     }
     assert.equal(connection(mallory), undefined);
   },
+  'a forged webhook, which says that her account has expired': async ({ ada }) => {
+    await connect(ada.trpc, 'gmail');
+    const { composioAccountId: account } = connection(ada);
+    for (const [options, ...answer] of [
+      [{ secrets: ['guess'] }, 401, 'SIGNATURE_INVALID'],
+      [{ secrets: [''] }, 401, 'SIGNATURE_INVALID'],
+      [{ secrets: [] }, 401, 'SIGNATURE_MISSING'],
+      [{ secrets: [WEBHOOK_SECRET], body: JSON.stringify(expired('ca_of_somebody')), sent: JSON.stringify(expired(account)) }, 401, 'SIGNATURE_INVALID'],
+      [{ secrets: [WEBHOOK_SECRET], age: 3600 }, 401, 'TIMESTAMP_STALE'],
+    ]) assert.deepEqual(await deliverTo(tenon.url, expired(account), { id: `forged_${account}`, ...options }), answer);
+    /* Even one that is signed changes nothing that Composio does not say. */
+    assert.deepEqual(await deliverTo(tenon.url, expired(account), { id: `lie_${account}`, secrets: [WEBHOOK_SECRET] }), [200, 'taken']);
+    await until('read again', () => rows(dir, `SELECT "lastSyncedAt" AS at FROM "UserConnection" WHERE "userId" = '${ada.user}'`)[0].at !== null);
+    assert.equal(connection(ada).status, 'ACTIVE');
+  },
+  'a webhook replayed': async ({ ada }) => {
+    await connect(ada.trpc, 'gmail');
+    const { composioAccountId: account } = connection(ada);
+    const delivery = { id: `replayed_${account}`, secrets: [WEBHOOK_SECRET] };
+    assert.deepEqual(await deliverTo(tenon.url, expired(account), delivery), [200, 'taken']);
+    assert.deepEqual(await deliverTo(tenon.url, expired(account), delivery), [200, 'repeated']);
+  },
   'user ids that would be another user to Composio\'s filters': async ({ ada, mallory }) => {
     await connect(ada.trpc, 'gmail');
     for (const user of [`${mallory.user},${ada.user}`, `${ada.user}\n`, `${ada.user}\u0000`, `x`.repeat(256), '']) {
@@ -206,5 +229,5 @@ for (const [name, attack] of Object.entries(attacks)) {
 
 test('no secret of all this is in the log', () => {
   const log = tenon.log();
-  for (const word of ['ak_', 'eyJ', 'key=']) assert.ok(!log.includes(word), `${word} is in the log`);
+  for (const word of ['ak_', 'eyJhbGci', 'key=', WEBHOOK_SECRET]) assert.ok(!log.includes(word), `${word} is in the log`);
 });

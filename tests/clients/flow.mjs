@@ -128,4 +128,31 @@ export async function refusal(call) {
   throw new Error(`not refused: ${JSON.stringify(value)}`);
 }
 
+/** Deliver a webhook to Tenon as Composio does, signed with each of `secrets` for `body`, while `sent` is what goes out;
+ * resolves with the status and the answer's word. */
+export async function deliverTo(url, event, { id, age = 0, secrets, body = JSON.stringify(event), sent = body, headers }) {
+  const timestamp = String(Math.floor(Date.now() / 1000) - age);
+  const signature = (secret) => `v1,${createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+  const reply = await fetch(`${url}/webhooks/composio`, {
+    method: 'POST',
+    body: sent,
+    headers: headers ?? {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': secrets.map(signature).join(' '),
+      'x-composio-webhook-version': 'V3',
+    },
+  });
+  const answer = await reply.json();
+  return [reply.status, answer.status ?? answer.error.data.reason];
+}
+
+/** The event that says that an account has expired. */
+export const expired = (id, more = {}) => ({
+  id: 'msg_x', timestamp: new Date().toISOString(), type: 'composio.connected_account.expired',
+  metadata: { project_id: 'pr_x', org_id: 'ok_x' },
+  data: { id, toolkit: { slug: 'gmail' }, status: 'EXPIRED', status_reason: 'Permanent auth error during token refresh', ...more },
+});
+
 export { run };

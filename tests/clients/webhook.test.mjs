@@ -1,11 +1,10 @@
 /* Composio's webhooks: only what is signed, fresh and new is taken, and what it says of an account counts for nothing
  * before Composio says so itself. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
-import { client, connect, control, rows, SECRET as JWT_SECRET, startTenon, token, until } from './flow.mjs';
+import { client, connect, control, deliverTo, expired, rows, SECRET as JWT_SECRET, startTenon, token, until } from './flow.mjs';
 
 const SECRET = 'wh-secret-of-the-tests';
 const OLD_SECRET = 'wh-secret-before-that';
@@ -13,32 +12,9 @@ let tenon;
 before(async () => { tenon = await startTenon({ env: { COMPOSIO_WEBHOOK_SECRET: `${SECRET} ${OLD_SECRET}`, LOG_LEVEL: 'debug' } }); });
 after(() => tenon.stop());
 
-const signature = (secret, id, timestamp, body) => `v1,${createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 let number = 0;
 
-/** Deliver as Composio does; resolves with the status and the answer's word. */
-async function deliver(event, { url = tenon.url, id = `msg_${++number}`, age = 0, secrets = [SECRET], body = JSON.stringify(event), sent = body, headers } = {}) {
-  const timestamp = String(Math.floor(Date.now() / 1000) - age);
-  const reply = await fetch(`${url}/webhooks/composio`, {
-    method: 'POST',
-    body: sent,
-    headers: headers ?? {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': timestamp,
-      'webhook-signature': secrets.map((secret) => signature(secret, id, timestamp, body)).join(' '),
-      'x-composio-webhook-version': 'V3',
-    },
-  });
-  const answer = await reply.json();
-  return [reply.status, answer.status ?? answer.error.data.reason];
-}
-
-const expired = (id, more = {}) => ({
-  id: 'msg_x', timestamp: new Date().toISOString(), type: 'composio.connected_account.expired',
-  metadata: { project_id: 'pr_x', org_id: 'ok_x' },
-  data: { id, toolkit: { slug: 'gmail' }, status: 'EXPIRED', status_reason: 'Permanent auth error during token refresh', ...more },
-});
+const deliver = (event, options) => deliverTo(options?.url ?? tenon.url, event, { secrets: [SECRET], id: `msg_${++number}`, ...options });
 
 /** A user with a connection; and its account at Composio. */
 async function connected() {
