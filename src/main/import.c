@@ -153,7 +153,9 @@ static void tell_sums(const struct importing *importing, const struct import_res
     for (int outcome = 0; outcome < IMPORT_OUTCOMES; outcome++) {
         if (sums[outcome] > 0) {
             bool taken = outcome == IMPORT_TAKE && importing->apply;
-            printf(", %s %zu", taken ? "taken over" : import_outcome_name(outcome), sums[outcome]);
+            printf(", %s %zu",
+                    taken ? "taken over" : import_outcome_name((enum import_outcome)outcome),
+                    sums[outcome]);
         }
     }
     puts("");
