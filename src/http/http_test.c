@@ -222,6 +222,8 @@ static const struct {
         {"absolute form", "GET http://a/echo?name=x HTTP/1.1\r\n" LAST "\r\n", 200, "GET|x|"},
         {"a parameter decoded", "GET /echo?x=1&name=a%20b%2B+c HTTP/1.1\r\n" LAST "\r\n", 200,
                 "GET|a b+ c|"},
+        {"a parameter whose name is escaped", "GET /echo?n%61me=a HTTP/1.1\r\n" LAST "\r\n", 200,
+                "GET|a|"},
         {"a parameter with a NUL", "GET /echo?name=a%00b HTTP/1.1\r\n" LAST "\r\n", 200, "GET|-|"},
         {"a parameter cut short", "GET /echo?name=a%2 HTTP/1.1\r\n" LAST "\r\n", 200, "GET|-|"},
         {"a parameter that ends in an escape", "GET /echo?name=a%2B HTTP/1.1\r\n" LAST "\r\n", 200,

@@ -49,7 +49,7 @@ const char *http_request_parameter(struct http_request *request, const char *nam
     while (query.data != NULL) {
         struct slice value = slice_split(&query, '&');
         struct slice key = slice_split(&value, '=');
-        if (!slice_is(key, name)) {
+        if (!http_url_decode(request->memory, key, true, &key) || !slice_is(key, name)) {
             continue;
         }
         bool ok = http_url_decode(request->memory, value, true, &decoded);
