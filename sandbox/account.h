@@ -30,7 +30,7 @@ struct account {
     "(CASE WHEN a.status IN ('INITIALIZING', 'INITIATED') AND a.flow_started_at <= " limit \
     " THEN 'EXPIRED' ELSE a.status END)"
 
-/* ACTIVE first; ends with NULL. */
+/* All there are, ACTIVE first; ends with NULL. */
 extern const char *const account_statuses[];
 bool account_status_known(const char *status);
 /* Give an account any status, whatever it had: for tests. A flow begins anew. False: BAD_REQUEST, ACCOUNT_NOT_FOUND. */
@@ -48,6 +48,16 @@ void account_write(struct call *call, const struct account *account, bool whole)
 /* `state.val` with its secrets masked. */
 void account_write_val(struct call *call, const struct account *account);
 void account_write_experimental(struct json_writer *json, bool shared, const char *acl);
+/* An ACL with every member of the object that the API answers with. */
+const char *account_acl_normalized(void *owner, const struct json *acl);
+/* Revoke those whose `column` is $1, $2 being the time: what a delete with revoke_on_delete does to ACTIVE ones of OAuth. */
+#define ACCOUNT_REVOKE_SQL(column)                                                       \
+    "UPDATE account SET status = 'REVOKED', "                                            \
+    "status_reason = 'Revoked as part of connection delete', updated_at = $2 "           \
+    "WHERE " column " = $1 AND status = 'ACTIVE' AND deleted = 0 AND auth_config_id IN " \
+    "(SELECT id FROM auth_config WHERE auth_scheme IN ('OAUTH1', 'OAUTH2', 'DCR_OAUTH'))"
+/* The member revoke_job_id, if one was started. */
+void account_write_revoke_job(struct call *call, bool started);
 /* Where the browser gives consent. */
 const char *account_link_url(struct call *call, const char *token);
 

@@ -175,21 +175,147 @@ bool account_refresh(struct call *call, struct error *err)
     return true;
 }
 
-/* ---- DELETE /connected_accounts/{} ---- */
+/* ---- PATCH /connected_accounts/{} ---- */
 
-bool account_delete(struct call *call, struct error *err)
+/* New credentials, of a scheme that keeps its own; *data stays as it is without any. */
+static MUST_CHECK bool patch_credentials(
+        struct call *call, const struct account *account, const char **data, struct error *err)
+{
+    static const char *const schemes[] = {"BEARER_TOKEN", "API_KEY", "BASIC", "BASIC_WITH_JWT",
+            "GOOGLE_SERVICE_ACCOUNT", "SERVICE_ACCOUNT", NULL};
+    const struct json *connection, *state, *val;
+    const char *scheme;
+    if (!field_object(call->body, "connection", &connection, err)) {
+        return false;
+    }
+    if (connection == NULL) {
+        return true;
+    }
+    if (!field_object(connection, "state", &state, err) ||
+            !field_required(state, "authScheme", &scheme, err) ||
+            !field_choice(state, "authScheme", schemes, &scheme, err) ||
+            !field_object(state, "val", &val, err)) {
+        return error_prefix(err, "connection.state");
+    }
+    if (strcmp(scheme, account->auth_config.scheme) != 0) {
+        return api_error_set(err, API_ACCOUNT_BAD_REQUEST,
+                "connection.state.authScheme: connected account %s is of %s, not %s", account->id,
+                account->auth_config.scheme, scheme);
+    }
+    for (struct json_iterator i = json_iterate(val); json_next(&i);) {
+        if (json_type(i.value) != JSON_STRING && json_type(i.value) != JSON_NULL) {
+            return api_error_set(err, API_ACCOUNT_BAD_REQUEST,
+                    "connection.state.val.%.64s: expected a string or null",
+                    mem_strndup(call->memory, i.name.data, i.name.length));
+        }
+    }
+    *data = object_merged(call->memory, *data, val);
+    return true;
+}
+
+static MUST_CHECK bool patch_acl(
+        struct call *call, const struct account *account, const char **acl, struct error *err)
+{
+    const struct json *experimental, *given;
+    if (!field_object(call->body, "experimental", &experimental, err) ||
+            !field_object(experimental, "acl_config_for_shared", &given, err)) {
+        return false;
+    }
+    if (given != NULL && !account->shared) {
+        return api_error_set(err, API_ACCOUNT_BAD_REQUEST,
+                "experimental.acl_config_for_shared: connected account %s is PRIVATE", account->id);
+    }
+    *acl = given == NULL ? *acl : account_acl_normalized(call->memory, given);
+    return true;
+}
+
+/* In one step that fails when the alias is taken, or the credentials were changed meanwhile. */
+SUSPENDS static MUST_CHECK bool store_patch(struct call *call, const struct account *account,
+        const char *alias, const char *data, const char *acl, struct error *err)
 {
     const struct db_rows *rows;
     struct db_statement statement = {
-            "UPDATE account SET deleted = 1, updated_at = $2 WHERE id = $1 AND deleted = 0",
-            DB_PARAMS(DB_TEXT(call->values[0]), DB_INT(call->now_ms))};
+            "UPDATE account SET alias = $2, data = $3, acl = $4, updated_at = $5 "
+            "WHERE id = $1 AND deleted = 0 AND data = $6 AND ($2 IS NULL OR NOT EXISTS "
+            "(SELECT 1" ACCOUNT_TABLES "WHERE a.user_id = $7 AND a.alias = $2 "
+            "AND c.toolkit = $8 AND a.deleted = 0 AND a.id <> $1))",
+            DB_PARAMS(DB_TEXT(account->id), DB_TEXT(alias), DB_TEXT(data), DB_TEXT(acl),
+                    DB_INT(call->now_ms), DB_TEXT(account->data), DB_TEXT(account->user_id),
+                    DB_TEXT(account->auth_config.toolkit))};
     if (!db_write(call->sandbox->db, call->memory, &statement, 1, &rows, err)) {
         return false;
     }
+    if (db_rows_affected(rows) == 0 && alias != NULL) {
+        return api_error_set(err, API_ACCOUNT_BAD_REQUEST,
+                "Alias \"%s\" is already in use by another connection for this entity", alias);
+    }
     if (db_rows_affected(rows) == 0) {
+        return api_error_set(
+                err, API_CONFLICT, "Connected account %s was changed meanwhile", account->id);
+    }
+    return true;
+}
+
+bool account_update(struct call *call, struct error *err)
+{
+    struct account account;
+    const char *alias;
+    if (!field_text(call->body, "alias", &alias, err) ||
+            !account_find(call, call->values[0], &account, err)) {
+        return false;
+    }
+    const char *data = account.data, *acl = account.acl;
+    alias = alias == NULL ? account.alias : alias[0] == '\0' ? NULL : alias;
+    if (!patch_credentials(call, &account, &data, err) || !patch_acl(call, &account, &acl, err) ||
+            !store_patch(call, &account, alias, data, acl, err)) {
+        return false;
+    }
+    struct json_writer *json = &call->json;
+    json_begin_object(json);
+    json_write_name(json, "success");
+    json_write_bool(json, true);
+    json_write_name(json, "id");
+    json_write_text(json, account.id);
+    json_write_name(json, "status");
+    json_write_text(json, account.status);
+    json_end_object(json);
+    return true;
+}
+
+/* ---- DELETE /connected_accounts/{} ---- */
+
+void account_write_revoke_job(struct call *call, bool started)
+{
+    if (started) { /* done when it is answered: there is no provider to wait for */
+        json_write_name(&call->json, "revoke_job_id");
+        json_write_text(&call->json, sandbox_new_id(call->memory, "rj_", 12));
+    }
+}
+
+bool account_delete(struct call *call, struct error *err)
+{
+    bool revoke;
+    const struct db_rows *rows[2];
+    if (!call_parameter_bool(call, "revoke_on_delete", false, &revoke, err)) {
+        return false;
+    }
+    struct db_statement remove = {
+            "UPDATE account SET deleted = 1, updated_at = $2 WHERE id = $1 AND deleted = 0",
+            DB_PARAMS(DB_TEXT(call->values[0]), DB_INT(call->now_ms))};
+    struct db_statement statements[] = {{ACCOUNT_REVOKE_SQL("id"), remove.params}, remove};
+    size_t skipped = revoke ? 0 : 1;
+    if (!db_write(call->sandbox->db, call->memory, statements + skipped, 2 - skipped,
+                rows + skipped, err)) {
+        return false;
+    }
+    if (db_rows_affected(rows[1]) == 0) {
         return api_error_set(
                 err, API_ACCOUNT_NOT_FOUND, "Connected account \"%s\" not found", call->values[0]);
     }
-    write_success(call);
+    json_begin_object(&call->json);
+    json_write_name(&call->json, "success");
+    json_write_bool(&call->json, true);
+    account_write_revoke_job(call, revoke);
+    json_end_object(&call->json);
     return true;
 }

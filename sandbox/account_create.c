@@ -15,30 +15,6 @@ struct new_account {
 
 /* ---- what both ways of creating read ---- */
 
-static const char *acl_normalized(void *owner, const struct json *acl)
-{
-    static const char *const lists[] = {"allowed_user_ids", "not_allowed_user_ids"};
-    struct buffer out;
-    struct json_writer json;
-    buffer_init(&out, owner, CALL_BYTES_MAX);
-    json_writer_init(&json, &out);
-    json_begin_object(&json);
-    json_write_name(&json, "allow_all_users");
-    json_write_bool(&json, json_bool(json_get(acl, "allow_all_users"), false));
-    for (size_t i = 0; i < 2; i++) {
-        const struct json *list = json_get(acl, lists[i]);
-        json_write_name(&json, lists[i]);
-        if (json_type(list) == JSON_ARRAY) {
-            json_write_value(&json, list);
-        } else {
-            json_begin_array(&json);
-            json_end_array(&json);
-        }
-    }
-    json_end_object(&json);
-    return buffer_text(&out);
-}
-
 /* alias, callback_url and experimental of `object`. */
 static MUST_CHECK bool read_common(struct call *call, const struct json *object,
         struct new_account *account, struct error *err)
@@ -59,7 +35,7 @@ static MUST_CHECK bool read_common(struct call *call, const struct json *object,
     }
     const char *type = json_text(json_get(experimental, "account_type"));
     account->shared = type != NULL && strcmp(type, "SHARED") == 0;
-    account->acl = acl == NULL ? NULL : acl_normalized(call->memory, acl);
+    account->acl = acl == NULL ? NULL : account_acl_normalized(call->memory, acl);
     return true;
 }
 

@@ -212,6 +212,30 @@ void account_write_experimental(struct json_writer *json, bool shared, const cha
     json_end_object(json);
 }
 
+const char *account_acl_normalized(void *owner, const struct json *acl)
+{
+    static const char *const lists[] = {"allowed_user_ids", "not_allowed_user_ids"};
+    struct buffer out;
+    struct json_writer json;
+    buffer_init(&out, owner, CALL_BYTES_MAX);
+    json_writer_init(&json, &out);
+    json_begin_object(&json);
+    json_write_name(&json, "allow_all_users");
+    json_write_bool(&json, json_bool(json_get(acl, "allow_all_users"), false));
+    for (size_t i = 0; i < 2; i++) {
+        const struct json *list = json_get(acl, lists[i]);
+        json_write_name(&json, lists[i]);
+        if (json_type(list) == JSON_ARRAY) {
+            json_write_value(&json, list);
+        } else {
+            json_begin_array(&json);
+            json_end_array(&json);
+        }
+    }
+    json_end_object(&json);
+    return buffer_text(&out);
+}
+
 static void write_auth_config(struct call *call, const struct account *account)
 {
     struct json_writer *json = &call->json;
@@ -240,10 +264,12 @@ static void write_identity(struct call *call, const struct account *account)
     struct json_writer *json = &call->json;
     json_write_name(json, "id");
     json_write_text(json, account->id);
-    json_write_name(json, "word_id");
-    json_write_text(json, account->word_id);
-    json_write_name(json, "alias");
-    json_write_text(json, account->alias);
+    if (call->v31) {
+        json_write_name(json, "word_id");
+        json_write_text(json, account->word_id);
+        json_write_name(json, "alias");
+        json_write_text(json, account->alias);
+    }
     json_write_name(json, "toolkit");
     json_begin_object(json);
     json_write_name(json, "slug");
@@ -279,7 +305,9 @@ void account_write(struct call *call, const struct account *account, bool whole)
         json_begin_object(json);
         json_end_object(json);
     }
-    account_write_experimental(json, account->shared, account->acl);
+    if (call->v31) {
+        account_write_experimental(json, account->shared, account->acl);
+    }
     write_time(json, "created_at", account->created_at);
     write_time(json, "updated_at", account->updated_at);
     if (!call->v31) {
@@ -384,23 +412,15 @@ bool account_default_email(
                   "ORDER BY $9 * CASE WHEN $8 = 1 THEN a.updated_at ELSE a.created_at END, $9 * a.seq " \
                   "LIMIT $10 OFFSET $11"
 
+static struct db_value texts_filter(struct call *call, const struct texts *list)
+{
+    return list->count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, list));
+}
+
 static struct db_value list_filter(struct call *call, const char *name)
 {
     struct texts list = call_parameter_list(call, name);
-    return list.count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, &list));
-}
-
-static bool check_choice(struct call *call, const char *name, const char *first, const char *second,
-        const char *third, const char **out, struct error *err)
-{
-    const char *value = call_parameter(call, name);
-    *out = value == NULL ? first : value;
-    if (strcmp(*out, first) != 0 && strcmp(*out, second) != 0 &&
-            (third == NULL || strcmp(*out, third) != 0)) {
-        return api_error_set(err, API_BAD_REQUEST, "%s: expected one of %s, %s%s%s", name, first,
-                second, third == NULL ? "" : ", ", third == NULL ? "" : third);
-    }
-    return true;
+    return texts_filter(call, &list);
 }
 
 static void write_list(struct call *call, const struct db_rows *rows, const struct paging *paging)
@@ -421,19 +441,24 @@ static void write_list(struct call *call, const struct db_rows *rows, const stru
 
 bool account_list(struct call *call, struct error *err)
 {
+    static const char *const orders[] = {"created_at", "updated_at", NULL};
+    static const char *const directions[] = {"desc", "asc", NULL};
+    static const char *const types[] = {"PRIVATE", "SHARED", "ALL", NULL};
     struct paging paging;
-    const char *order, *direction, *type;
+    struct texts statuses;
+    const char *order = "created_at", *direction = "desc", *type = "PRIVATE";
     if (!paging_by_cursor(call, LIST_LIMIT_USUAL, LIST_LIMIT_MOST, &paging, err) ||
-            !check_choice(call, "order_by", "created_at", "updated_at", NULL, &order, err) ||
-            !check_choice(call, "order_direction", "desc", "asc", NULL, &direction, err) ||
-            !check_choice(call, "account_type", "PRIVATE", "SHARED", "ALL", &type, err)) {
+            !call_parameter_choice(call, "order_by", orders, &order, err) ||
+            !call_parameter_choice(call, "order_direction", directions, &direction, err) ||
+            !call_parameter_choice(call, "account_type", types, &type, err) ||
+            !call_parameter_choices(call, "statuses", account_statuses, &statuses, err)) {
         return false;
     }
     struct db_value users = list_filter(call, "user_ids");
     const struct db_rows *rows;
     struct db_params params = DB_PARAMS(DB_INT(account_flow_limit(call)), users,
             list_filter(call, "auth_config_ids"), list_filter(call, "toolkit_slugs"),
-            list_filter(call, "statuses"), list_filter(call, "connected_account_ids"),
+            texts_filter(call, &statuses), list_filter(call, "connected_account_ids"),
             strcmp(type, "ALL") == 0 ? DB_NULL : DB_BOOL(strcmp(type, "SHARED") == 0),
             DB_BOOL(strcmp(order, "updated_at") == 0),
             DB_INT(strcmp(direction, "asc") == 0 ? 1 : -1), DB_INT(paging.limit),

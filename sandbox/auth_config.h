@@ -11,6 +11,8 @@ struct auth_config {
     int64_t created_at, updated_at, connections;
 };
 
+/* False, for `return auth_config_not_found(…)`. */
+bool auth_config_not_found(const char *id, struct error *err);
 /* False: AUTH_CONFIG_NOT_FOUND, also when it was deleted. */
 SUSPENDS MUST_CHECK bool auth_config_find(
         struct call *call, const char *id, struct auth_config *out, struct error *err);

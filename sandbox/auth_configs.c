@@ -1,5 +1,6 @@
 #include "sandbox/auth_config.h"
 
+#include "sandbox/account.h"
 #include "sandbox/paging.h"
 #include "sandbox/routes.h"
 
@@ -34,7 +35,7 @@ static struct auth_config auth_config_read(const struct db_rows *rows, size_t ro
     };
 }
 
-static bool not_found(const char *id, struct error *err)
+bool auth_config_not_found(const char *id, struct error *err)
 {
     return api_error_set(err, API_AUTH_CONFIG_NOT_FOUND, "Auth config \"%s\" not found", id);
 }
@@ -49,7 +50,7 @@ bool auth_config_find(struct call *call, const char *id, struct auth_config *out
         return false;
     }
     if (db_row_count(rows) == 0) {
-        return not_found(id, err);
+        return auth_config_not_found(id, err);
     }
     *out = auth_config_read(rows, 0);
     return true;
@@ -148,12 +149,6 @@ static void auth_config_write(struct call *call, const struct auth_config *confi
     json_end_object(json);
 }
 
-static void write_empty(struct call *call)
-{
-    json_begin_object(&call->json);
-    json_end_object(&call->json);
-}
-
 /* ---- GET /auth_configs, GET /auth_configs/{} ---- */
 
 bool auth_config_list(struct call *call, struct error *err)
@@ -164,19 +159,27 @@ bool auth_config_list(struct call *call, struct error *err)
             "AND ($1 IS NULL OR c.toolkit IN (SELECT value FROM json_each($1))) "
             "AND ($2 IS NULL OR c.managed = $2) AND ($3 = 1 OR c.status = 'ENABLED') "
             "AND ($4 IS NULL OR instr(lower(c.name), lower($4)) > 0 OR c.id = $4) "
+            "AND ($7 IS NULL OR c.status = $7) AND ($8 IS NULL OR c.toolkit = $8) "
             "ORDER BY c.created_at DESC, c.seq DESC LIMIT $5 OFFSET $6";
+    static const char *const statuses[] = {"ENABLED", "DISABLED", NULL};
     struct paging paging;
-    if (!paging_by_cursor(call, LIST_LIMIT_USUAL, LIST_LIMIT_MOST, &paging, err)) {
+    const char *status = NULL;
+    bool managed, disabled;
+    if (!paging_by_cursor(call, LIST_LIMIT_USUAL, LIST_LIMIT_MOST, &paging, err) ||
+            !call_parameter_bool(call, "is_composio_managed", false, &managed, err) ||
+            !call_parameter_bool(call, "show_disabled", false, &disabled, err) ||
+            !call_parameter_choice(call, "deprecated_status", statuses, &status, err)) {
         return false;
     }
+    disabled = disabled || status != NULL;
     struct texts toolkits = call_parameter_list(call, "toolkit_slug");
     bool by_managed = call_parameter(call, "is_composio_managed") != NULL;
     const struct db_rows *rows;
     struct db_params params = DB_PARAMS(
             toolkits.count == 0 ? DB_NULL : DB_TEXT(texts_json(call->memory, &toolkits)),
-            by_managed ? DB_BOOL(call_parameter_bool(call, "is_composio_managed", false)) : DB_NULL,
-            DB_BOOL(call_parameter_bool(call, "show_disabled", false)),
-            DB_TEXT(call_parameter(call, "search")), DB_INT(paging.limit), DB_INT(paging.offset));
+            by_managed ? DB_BOOL(managed) : DB_NULL, DB_BOOL(disabled),
+            DB_TEXT(call_parameter(call, "search")), DB_INT(paging.limit), DB_INT(paging.offset),
+            DB_TEXT(status), DB_TEXT(call_parameter(call, "deprecated_app_id")));
     if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err)) {
         return false;
     }
@@ -246,6 +249,21 @@ static MUST_CHECK bool read_scheme(const struct json *body, const struct toolkit
     return true;
 }
 
+/* Of an OAuth app of one's own that names no redirect URI: the one that the version of the API has. */
+static const char *with_redirect_uri(struct call *call, const char *credentials)
+{
+    const struct json *given = NULL, *added = NULL;
+    struct error ignored = {0};
+    const char *text = mem_printf(call->memory,
+            "{\"oauth_redirect_uri\":\"https://backend.composio.dev/api/%s/toolkits/auth/callback\"}",
+            call->v31 ? "v3.1" : "v3");
+    bool good = json_parse(call->memory, slice_of(credentials), &given, &ignored) &&
+                json_parse(call->memory, slice_of(text), &added, &ignored);
+    return good && json_get(given, "oauth_redirect_uri") == NULL
+                   ? object_merged(call->memory, credentials, added)
+                   : credentials;
+}
+
 static MUST_CHECK bool read_new(struct call *call, const struct toolkit *toolkit,
         struct auth_config *config, struct error *err)
 {
@@ -263,6 +281,9 @@ static MUST_CHECK bool read_new(struct call *call, const struct toolkit *toolkit
             !object_member(
                     call, body, "shared_credentials", NULL, &config->shared_credentials, err)) {
         return false;
+    }
+    if (!config->managed && scheme_is_oauth(config->scheme)) {
+        config->credentials = with_redirect_uri(call, config->credentials);
     }
     config->for_tool_router = json_bool(json_get(body, "is_enabled_for_tool_router"), true);
     if (config->name == NULL || config->name[0] == '\0') {
@@ -325,41 +346,4 @@ bool auth_config_create(struct call *call, struct error *err)
     json_end_object(json);
     json_end_object(json);
     return true;
-}
-
-/* ---- PATCH /auth_configs/{}/{}, DELETE /auth_configs/{} ---- */
-
-static MUST_CHECK bool change(
-        struct call *call, const char *sql, struct db_params params, struct error *err)
-{
-    const struct db_rows *rows;
-    struct db_statement statement = {sql, params};
-    if (!db_write(call->sandbox->db, call->memory, &statement, 1, &rows, err)) {
-        return false;
-    }
-    if (db_rows_affected(rows) == 0) {
-        return not_found(call->values[0], err);
-    }
-    write_empty(call);
-    return true;
-}
-
-bool auth_config_set_status(struct call *call, struct error *err)
-{
-    const char *status = call->values[1];
-    if (strcmp(status, "ENABLED") != 0 && strcmp(status, "DISABLED") != 0) {
-        return api_error_set(err, API_BAD_REQUEST, "status: expected ENABLED or DISABLED");
-    }
-    return change(call,
-            "UPDATE auth_config SET status = $2, updated_at = $3 WHERE id = $1 AND deleted = 0",
-            DB_PARAMS(DB_TEXT(call->values[0]), DB_TEXT(status), DB_INT(call->now_ms)), err);
-}
-
-/* The connections under it stay, disabled. */
-bool auth_config_delete(struct call *call, struct error *err)
-{
-    return change(call,
-            "UPDATE auth_config SET deleted = 1, status = 'DISABLED', updated_at = $2 "
-            "WHERE id = $1 AND deleted = 0",
-            DB_PARAMS(DB_TEXT(call->values[0]), DB_INT(call->now_ms)), err);
 }

@@ -1,6 +1,7 @@
 #include "sandbox/call.h"
 
 #include <assert.h>
+#include <bsd/string.h>
 #include <stdlib.h>
 
 #define TEXTS_MAX         1000
@@ -100,10 +101,42 @@ const char *call_parameter(struct call *call, const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-bool call_parameter_bool(struct call *call, const char *name, bool otherwise)
+/* False: `text`, which is `name`'s, is none of `choices`. */
+static bool check_choice(
+        const char *name, const char *text, const char *const *choices, struct error *err)
+{
+    char list[200] = "";
+    for (const char *const *choice = choices; *choice != NULL; choice++) {
+        if (strcmp(*choice, text) == 0) {
+            return true;
+        }
+        strlcat(list, choice == choices ? "" : ", ", sizeof list);
+        strlcat(list, *choice, sizeof list);
+    }
+    return api_error_set(err, API_BAD_REQUEST, "%s: expected one of %s", name, list);
+}
+
+bool call_parameter_choice(struct call *call, const char *name, const char *const *choices,
+        const char **out, struct error *err)
 {
     const char *value = call_parameter(call, name);
-    return value == NULL ? otherwise : strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    if (value != NULL && !check_choice(name, value, choices, err)) {
+        return false;
+    }
+    *out = value == NULL ? *out : value;
+    return true;
+}
+
+bool call_parameter_bool(
+        struct call *call, const char *name, bool otherwise, bool *out, struct error *err)
+{
+    static const char *const choices[] = {"true", "false", "1", "0", NULL};
+    const char *value = otherwise ? "true" : "false";
+    if (!call_parameter_choice(call, name, choices, &value, err)) {
+        return false;
+    }
+    *out = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    return true;
 }
 
 bool call_parameter_int(struct call *call, const char *name, int64_t otherwise, int64_t least,
@@ -123,7 +156,7 @@ bool call_parameter_int(struct call *call, const char *name, int64_t otherwise, 
     return true;
 }
 
-static void texts_add(void *owner, struct texts *texts, struct slice text)
+void texts_add(void *owner, struct texts *texts, struct slice text)
 {
     if (text.length == 0 || texts->count == TEXTS_MAX) {
         return;
@@ -151,6 +184,27 @@ struct texts call_parameter_list(struct call *call, const char *name)
         }
     }
     return list;
+}
+
+bool call_parameter_choices(struct call *call, const char *name, const char *const *choices,
+        struct texts *out, struct error *err)
+{
+    struct texts list = call_parameter_list(call, name);
+    for (size_t i = 0; i < list.count; i++) {
+        if (!check_choice(name, list.items[i], choices, err)) {
+            return false;
+        }
+    }
+    *out = list;
+    return true;
+}
+
+const char *version_or_usual(const struct call *call, const char *version)
+{
+    if (version == NULL) {
+        return call->v31 ? CATALOG_VERSION : CATALOG_BASE_VERSION;
+    }
+    return strcmp(version, "latest") == 0 ? CATALOG_VERSION : version;
 }
 
 /* ---- body ---- */
@@ -184,6 +238,18 @@ bool field_required(
     return true;
 }
 
+bool field_choice(const struct json *object, const char *name, const char *const *choices,
+        const char **out, struct error *err)
+{
+    const char *text;
+    if (!field_text(object, name, &text, err) ||
+            (text != NULL && !check_choice(name, text, choices, err))) {
+        return false;
+    }
+    *out = text == NULL ? *out : text;
+    return true;
+}
+
 bool field_list(void *owner, const struct json *object, const char *name, struct texts *out,
         struct error *err)
 {
@@ -212,12 +278,56 @@ bool field_object(
     return true;
 }
 
+static bool clears(const struct json *value)
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NULL || (type == JSON_STRING && json_string(value).length == 0) ||
+           (type == JSON_ARRAY && json_count(value) == 0);
+}
+
+const char *object_merged(void *owner, const char *object, const struct json *patch)
+{
+    const struct json *old = NULL;
+    struct error ignored = {0};
+    struct buffer out;
+    struct json_writer json;
+    buffer_init(&out, owner, CALL_BYTES_MAX);
+    json_writer_init(&json, &out);
+    json_begin_object(&json);
+    if (json_parse(owner, slice_of(object), &old, &ignored)) {
+        for (struct json_iterator i = json_iterate(old); json_next(&i);) {
+            if (json_get(patch, mem_strndup(owner, i.name.data, i.name.length)) == NULL) {
+                json_write_name_slice(&json, i.name);
+                json_write_value(&json, i.value);
+            }
+        }
+    }
+    for (struct json_iterator i = json_iterate(patch); json_next(&i);) {
+        if (!clears(i.value)) {
+            json_write_name_slice(&json, i.name);
+            json_write_value(&json, i.value);
+        }
+    }
+    json_end_object(&json);
+    return buffer_text(&out);
+}
+
 /* ---- texts ---- */
 
 bool texts_have(const struct texts *texts, const char *text)
 {
     for (size_t i = 0; i < texts->count; i++) {
         if (strcmp(texts->items[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool texts_have_nocase(const struct texts *texts, const char *text)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        if (strcasecmp(texts->items[i], text) == 0) {
             return true;
         }
     }

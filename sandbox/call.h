@@ -51,13 +51,23 @@ void call_answer(struct call *call);
 
 /* NULL: absent or empty. */
 const char *call_parameter(struct call *call, const char *name);
-/* `otherwise` when absent; "true", "1", anything else is false. */
-bool call_parameter_bool(struct call *call, const char *name, bool otherwise);
+/* `otherwise` when absent. False: neither "true" nor "false", "1" nor "0". */
+MUST_CHECK bool call_parameter_bool(
+        struct call *call, const char *name, bool otherwise, bool *out, struct error *err);
+/* `choices` end with NULL; *out stays as it is when absent. False: none of them. */
+MUST_CHECK bool call_parameter_choice(struct call *call, const char *name,
+        const char *const *choices, const char **out, struct error *err);
 /* Clamped to the range, as the service does silently. False: no number. */
 MUST_CHECK bool call_parameter_int(struct call *call, const char *name, int64_t otherwise,
         int64_t least, int64_t most, int64_t *out, struct error *err);
 /* The values of name=a,b, of name=a&name=b and of name[]=a: no items when absent. */
 struct texts call_parameter_list(struct call *call, const char *name);
+/* The same, each one of `choices`, which end with NULL. */
+MUST_CHECK bool call_parameter_choices(struct call *call, const char *name,
+        const char *const *choices, struct texts *out, struct error *err);
+
+/* "latest", or none by the version of the API: v3 has the first by default, v3.1 the latest. */
+const char *version_or_usual(const struct call *call, const char *version);
 
 /* ---- body ---- */
 
@@ -67,6 +77,9 @@ MUST_CHECK bool field_text(
 /* False also when it is absent or empty. */
 MUST_CHECK bool field_required(
         const struct json *object, const char *name, const char **out, struct error *err);
+/* `choices` end with NULL; *out stays as it is when absent. False: none of them. */
+MUST_CHECK bool field_choice(const struct json *object, const char *name,
+        const char *const *choices, const char **out, struct error *err);
 /* No items when absent. False: no array of strings. */
 MUST_CHECK bool field_list(void *owner, const struct json *object, const char *name,
         struct texts *out, struct error *err);
@@ -74,9 +87,15 @@ MUST_CHECK bool field_list(void *owner, const struct json *object, const char *n
 MUST_CHECK bool field_object(
         const struct json *object, const char *name, const struct json **out, struct error *err);
 
+/* The JSON text of an object with the members of `patch` set in it; those that are null, "" or [] are taken out. */
+const char *object_merged(void *owner, const char *object, const struct json *patch);
+
 /* ---- texts ---- */
 
+/* Nothing for an empty text, or beyond a thousand. */
+void texts_add(void *owner, struct texts *texts, struct slice text);
 bool texts_have(const struct texts *texts, const char *text);
+bool texts_have_nocase(const struct texts *texts, const char *text);
 void texts_write(struct json_writer *json, const struct texts *texts);
 /* As a JSON array, for json_each() in SQL. */
 const char *texts_json(void *owner, const struct texts *texts);

@@ -75,6 +75,7 @@ static void load_tools(struct catalog *catalog)
         tool->scopes = json_get(i.value, "scopes");
         tool->deprecated = json_bool(json_get(i.value, "deprecated"), false);
         tool->newer = json_bool(json_get(i.value, "newer"), false);
+        tool->older = json_bool(json_get(i.value, "older"), false);
         assert(tool->slug != NULL && tool->name != NULL && tool->description != NULL);
         assert(json_type(tool->input) == JSON_OBJECT);
         for (struct json_iterator tag = json_iterate(tool->tags); json_next(&tag);) {
@@ -128,9 +129,14 @@ bool toolkit_has_scheme(const struct toolkit *toolkit, const char *scheme)
     return false;
 }
 
-bool tool_has_version(const struct tool *tool, const char *version)
+bool version_exists(const char *version)
 {
     return version == NULL || strcmp(version, "latest") == 0 ||
-           strcmp(version, CATALOG_VERSION) == 0 ||
-           (strcmp(version, CATALOG_BASE_VERSION) == 0 && !tool->newer);
+           strcmp(version, CATALOG_VERSION) == 0 || strcmp(version, CATALOG_BASE_VERSION) == 0;
+}
+
+bool tool_has_version(const struct tool *tool, const char *version)
+{
+    bool base = version != NULL && strcmp(version, CATALOG_BASE_VERSION) == 0;
+    return version_exists(version) && !(base ? tool->newer : tool->older);
 }

@@ -25,6 +25,7 @@ struct tool {
     const struct json *tags, *scopes;
     bool important, deprecated;
     bool newer; /* not in CATALOG_BASE_VERSION */
+    bool older; /* in that alone: renamed since */
     struct tool *next;
 };
 
@@ -37,4 +38,5 @@ const struct toolkit *catalog_toolkit(const struct catalog *catalog, const char 
 const struct tool *catalog_tool(const struct catalog *catalog, const char *slug);
 bool toolkit_has_scheme(const struct toolkit *toolkit, const char *scheme);
 /* `version` NULL or "latest": the latest. */
+bool version_exists(const char *version);
 bool tool_has_version(const struct tool *tool, const char *version);

@@ -21,9 +21,7 @@ static MUST_CHECK bool request_read(struct call *call, struct execution *out, st
     }
     out->slug = call->values[0];
     out->user_id = out->user_id == NULL ? entity : out->user_id;
-    if (out->version == NULL && !call->v31) {
-        out->version = CATALOG_BASE_VERSION;
-    }
+    out->version = version_or_usual(call, out->version);
     if (text != NULL && out->arguments != NULL) {
         return api_error_set(
                 err, API_BAD_REQUEST, "Provide either text or arguments, but not both");

@@ -78,11 +78,13 @@ bool mcp_server_generate(struct call *call, struct error *err)
 
 static bool allows(const struct mcp_server *server, const struct tool *tool)
 {
-    return server->allowed_tools.count == 0 ? texts_have(&server->toolkits, tool->toolkit->slug)
-                                            : texts_have(&server->allowed_tools, tool->slug);
+    return tool_has_version(tool, NULL) &&
+           (server->allowed_tools.count == 0 ? texts_have(&server->toolkits, tool->toolkit->slug)
+                                             : texts_have(&server->allowed_tools, tool->slug));
 }
 
-static void add_tools(struct call *call, const struct mcp_server *server, struct mcp_view *view)
+static void add_tools(struct call *call, const struct mcp_server *server, bool with_helpers,
+        struct mcp_view *view)
 {
     const struct tool *tool = catalog_tools(call->sandbox->catalog);
     size_t count = 0;
@@ -99,7 +101,7 @@ static void add_tools(struct call *call, const struct mcp_server *server, struct
                     .tags = tool->tags};
         }
     }
-    if (call_parameter_bool(call, "include_composio_helper_actions", false)) {
+    if (with_helpers) {
         mcp_helpers_write(call, &tools[view->tool_count]);
         view->tool_count += MCP_HELPERS;
     }
@@ -179,7 +181,9 @@ bool mcp_gateway(struct call *call, struct error *err)
         return api_error_set(err, API_MCP_PARAMETER,
                 "user_id or connected_account_id query parameter is required");
     }
-    if (!mcp_server_find(call, call->values[0], &gateway.server, err)) {
+    bool with_helpers;
+    if (!call_parameter_bool(call, "include_composio_helper_actions", false, &with_helpers, err) ||
+            !mcp_server_find(call, call->values[0], &gateway.server, err)) {
         return false;
     }
     struct mcp_view view = {.scope = mem_printf(call->memory, "server %s %s %s", gateway.server.id,
@@ -188,6 +192,6 @@ bool mcp_gateway(struct call *call, struct error *err)
             .server_name = gateway.server.name,
             .run = run_tool,
             .context = &gateway};
-    add_tools(call, &gateway.server, &view);
+    add_tools(call, &gateway.server, with_helpers, &view);
     return mcp_serve(call, &view);
 }

@@ -37,14 +37,11 @@ bool cursor_decode(void *owner, struct slice cursor, int64_t *page_out, int64_t 
     return text.data != NULL && read_number(page, page_out) && read_number(text, limit_out);
 }
 
-bool paging_by_cursor(struct call *call, int64_t usual_limit, int64_t most_limit,
-        struct paging *out, struct error *err)
+/* `cursor` NULL: the first page, of `limit`. */
+static MUST_CHECK bool paging_from(struct call *call, int64_t limit, const char *cursor,
+        int64_t most_limit, struct paging *out, struct error *err)
 {
-    struct paging paging = {.page = 1};
-    if (!call_parameter_int(call, "limit", usual_limit, 1, most_limit, &paging.limit, err)) {
-        return false;
-    }
-    const char *cursor = call_parameter(call, "cursor");
+    struct paging paging = {.page = 1, .limit = limit};
     if (cursor != NULL &&
             (!cursor_decode(call->memory, slice_of(cursor), &paging.page, &paging.limit) ||
                     paging.limit > most_limit)) {
@@ -53,6 +50,28 @@ bool paging_by_cursor(struct call *call, int64_t usual_limit, int64_t most_limit
     paging.offset = (paging.page - 1) * paging.limit;
     *out = paging;
     return true;
+}
+
+bool paging_by_cursor(struct call *call, int64_t usual_limit, int64_t most_limit,
+        struct paging *out, struct error *err)
+{
+    int64_t limit;
+    return call_parameter_int(call, "limit", usual_limit, 1, most_limit, &limit, err) &&
+           paging_from(call, limit, call_parameter(call, "cursor"), most_limit, out, err);
+}
+
+bool paging_by_body(struct call *call, int64_t usual_limit, int64_t most_limit, struct paging *out,
+        struct error *err)
+{
+    const struct json *given = json_get(call->body, "limit");
+    const char *cursor;
+    int64_t limit = usual_limit;
+    if (json_type(given) != JSON_NULL && !json_int(given, &limit)) {
+        return api_error_set(err, API_BAD_REQUEST, "limit: expected a number");
+    }
+    limit = limit < 1 ? 1 : limit > most_limit ? most_limit : limit;
+    return field_text(call->body, "cursor", &cursor, err) &&
+           paging_from(call, limit, cursor, most_limit, out, err);
 }
 
 bool paging_by_number(struct call *call, int64_t usual_limit, int64_t most_limit,

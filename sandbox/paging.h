@@ -16,6 +16,9 @@ bool cursor_decode(void *owner, struct slice cursor, int64_t *page_out, int64_t 
 /* From `cursor`, which knows its limit, or `limit`. */
 MUST_CHECK bool paging_by_cursor(struct call *call, int64_t usual_limit, int64_t most_limit,
         struct paging *out, struct error *err);
+/* The same members of the body. */
+MUST_CHECK bool paging_by_body(struct call *call, int64_t usual_limit, int64_t most_limit,
+        struct paging *out, struct error *err);
 /* From `page_no` and `limit`. */
 MUST_CHECK bool paging_by_number(struct call *call, int64_t usual_limit, int64_t most_limit,
         struct paging *out, struct error *err);

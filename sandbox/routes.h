@@ -15,14 +15,15 @@ enum route_area {
 typedef bool route_handler(struct call *call, struct error *err);
 
 /* auth_configs.c */
-route_handler auth_config_list, auth_config_get, auth_config_create, auth_config_set_status,
-        auth_config_delete;
+route_handler auth_config_list, auth_config_get, auth_config_create;
+/* auth_config_change.c */
+route_handler auth_config_update, auth_config_set_status, auth_config_delete;
 /* accounts.c */
 route_handler account_list, account_get, account_id_of_uuid;
 /* account_create.c */
 route_handler account_link, account_create;
 /* account_change.c */
-route_handler account_set_enabled, account_revoke, account_refresh, account_delete;
+route_handler account_update, account_set_enabled, account_revoke, account_refresh, account_delete;
 /* mcp_servers.c */
 route_handler mcp_server_create, mcp_server_create_custom, mcp_server_list, mcp_server_list_of_app,
         mcp_server_get, mcp_server_update, mcp_server_delete;
@@ -31,7 +32,9 @@ route_handler mcp_instance_list, mcp_instance_create, mcp_instance_delete;
 /* mcp_gateway.c */
 route_handler mcp_server_generate, mcp_gateway;
 /* tools.c */
-route_handler tool_list, tool_enum, tool_get, toolkit_list, toolkit_get;
+route_handler tool_list, tool_enum, tool_get, tool_scopes;
+/* toolkits.c */
+route_handler toolkit_list, toolkit_multi, toolkit_categories, toolkit_changelog, toolkit_get;
 /* execute.c */
 route_handler tool_execute;
 /* project.c */

@@ -182,6 +182,9 @@ START_TEST(versions)
     ck_assert(tool_has_version(old, CATALOG_VERSION) && tool_has_version(old, "00000000_00"));
     ck_assert(!tool_has_version(old, "20990101_00"));
     ck_assert(tool_has_version(newer, CATALOG_VERSION) && !tool_has_version(newer, "00000000_00"));
+    const struct tool *older = catalog_tool(catalog, "SLACK_FIND_USER_BY_EMAIL_ADDRESS");
+    ck_assert(!tool_has_version(older, "latest") && tool_has_version(older, "00000000_00"));
+    ck_assert(version_exists(NULL) && version_exists("latest") && !version_exists("1"));
     ck_assert_ptr_eq(catalog_tool(catalog, "GMAIL_SEARCH_EMAILS"), NULL);
     mem_free(owner);
 }
@@ -223,6 +226,40 @@ START_TEST(arguments_row)
     ck_assert(arguments[_i].arguments == NULL ||
               json_parse(owner, slice_of(arguments[_i].arguments), &given, &err));
     ck_assert_pstr_eq(arguments_problem(owner, tool->input, given), arguments[_i].problem);
+    mem_free(owner);
+}
+END_TEST
+
+/* ---- partial changes ---- */
+
+static const struct {
+    const char *name, *object, *patch, *merged;
+} merges[] = {
+        {.name = "what is left out stays",
+                .object = "{\"a\":1,\"b\":\"x\"}",
+                .patch = "{\"c\":[1]}",
+                .merged = "{\"a\":1,\"b\":\"x\",\"c\":[1]}"},
+        {.name = "what is given is set",
+                .object = "{\"a\":1,\"b\":2}",
+                .patch = "{\"a\":{\"n\":1.10}}",
+                .merged = "{\"b\":2,\"a\":{\"n\":1.10}}"},
+        {.name = "null, an empty text and an empty list clear",
+                .object = "{\"a\":1,\"b\":2,\"c\":3,\"d\":4}",
+                .patch = "{\"a\":null,\"b\":\"\",\"c\":[]}",
+                .merged = "{\"d\":4}"},
+        {.name = "false and zero are values",
+                .object = "{}",
+                .patch = "{\"a\":false,\"b\":0}",
+                .merged = "{\"a\":false,\"b\":0}"},
+};
+
+START_TEST(merge_row)
+{
+    void *owner = mem_scope_new(NULL, __func__);
+    const struct json *patch;
+    struct error err = {0};
+    ck_assert(json_parse(owner, slice_of(merges[_i].patch), &patch, &err));
+    ck_assert_str_eq(object_merged(owner, merges[_i].object, patch), merges[_i].merged);
     mem_free(owner);
 }
 END_TEST
@@ -393,6 +430,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, catalog_is_whole);
     TEST_ADD(suite, every_emulation_has_its_tool);
     TEST_ADD(suite, versions);
+    TEST_ADD_ROWS(suite, merge_row, merges);
     TEST_ADD_ROWS(suite, arguments_row, arguments);
     TEST_ADD(suite, fault_of_the_nth_request);
     TEST_ADD(suite, fault_so_many_times);
