@@ -24,17 +24,24 @@ static const char *request_id_of(struct call *call)
     return mem_strdup(call->memory, uuid_v4(text));
 }
 
-void call_init(struct call *call, struct sandbox *sandbox, struct http_request *request)
+void call_init_own(struct call *call, struct sandbox *sandbox, void *memory)
 {
     *call = (struct call){.sandbox = sandbox,
-            .request = request,
-            .memory = request->memory,
+            .memory = memory,
             .now_ms = sandbox_now_ms(sandbox),
+            .v31 = true,
             .status = 200,
             .content_type = CALL_CONTENT_TYPE};
-    call->request_id = request_id_of(call);
     buffer_init(&call->out, call->memory, CALL_BYTES_MAX);
     json_writer_init(&call->json, &call->out);
+}
+
+void call_init(struct call *call, struct sandbox *sandbox, struct http_request *request)
+{
+    call_init_own(call, sandbox, request->memory);
+    call->request = request;
+    call->v31 = false;
+    call->request_id = request_id_of(call);
 }
 
 void call_add_header(struct call *call, const char *name, const char *value)

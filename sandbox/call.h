@@ -38,6 +38,8 @@ struct texts {
 };
 
 void call_init(struct call *call, struct sandbox *sandbox, struct http_request *request);
+/* One of the sandbox's own, without a request, as v3.1 has it: for what writes into a call. */
+void call_init_own(struct call *call, struct sandbox *sandbox, void *memory);
 /* `name` is static, `value` lives as long as the call. */
 void call_add_header(struct call *call, const char *name, const char *value);
 /* Drop what was written and answer with the error, in the API's form; `status` 0: the error's own. */

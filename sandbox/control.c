@@ -1,6 +1,7 @@
 /* What tests need and the service has not: the clock, states, faults and the journal, under /_sandbox. */
 #include "sandbox/account.h"
 #include "sandbox/routes.h"
+#include "sandbox/webhook.h"
 
 static void write_clock(struct call *call)
 {
@@ -35,7 +36,8 @@ bool control_clock_advance(struct call *call, struct error *err)
         return api_error_set(
                 err, API_BAD_REQUEST, "advance_seconds: expected a whole number of seconds");
     }
-    if (!sandbox_advance_clock(call->sandbox, call->memory, seconds * 1000, err)) {
+    if (!sandbox_advance_clock(call->sandbox, call->memory, seconds * 1000, err) ||
+            !webhooks_notice(call, err)) {
         return false;
     }
     write_clock(call);
@@ -49,7 +51,7 @@ bool control_account_set(struct call *call, struct error *err)
     if (!field_required(call->body, "status", &status, err) ||
             !field_text(call->body, "status_reason", &reason, err) ||
             !account_force_status(call, call->values[0], status, reason, err) ||
-            !account_find(call, call->values[0], &account, err)) {
+            !account_find(call, call->values[0], &account, err) || !webhooks_notice(call, err)) {
         return false;
     }
     account_write(call, &account, true);

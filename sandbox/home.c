@@ -3,6 +3,7 @@
 #include "sandbox/account.h"
 #include "sandbox/page.h"
 #include "sandbox/routes.h"
+#include "sandbox/webhook.h"
 
 #include <stdlib.h>
 
@@ -203,14 +204,16 @@ static MUST_CHECK bool advance(struct call *call, struct error *err)
     if (text == NULL || *text == '\0' || *end != '\0' || labs(seconds) > CLOCK_SECONDS_MAX) {
         return api_error_set(err, API_BAD_REQUEST, "seconds: expected a whole number");
     }
-    return sandbox_advance_clock(call->sandbox, call->memory, (int64_t)seconds * 1000, err);
+    return sandbox_advance_clock(call->sandbox, call->memory, (int64_t)seconds * 1000, err) &&
+           webhooks_notice(call, err);
 }
 
 static MUST_CHECK bool set_status(struct call *call, struct error *err)
 {
     const char *id = form_field(call, "id"), *status = form_field(call, "status");
     return account_force_status(
-            call, id == NULL ? "" : id, status == NULL ? "" : status, NULL, err);
+                   call, id == NULL ? "" : id, status == NULL ? "" : status, NULL, err) &&
+           webhooks_notice(call, err);
 }
 
 static MUST_CHECK bool clear_faults(struct call *call, struct error *err)

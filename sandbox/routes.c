@@ -65,6 +65,14 @@ static const struct route {
         {ROUTE_API, "PATCH", "/mcp/{}", mcp_server_update},
         {ROUTE_API, "DELETE", "/mcp/{}", mcp_server_delete},
 
+        {ROUTE_API, "GET", "/webhook_subscriptions", webhook_subscription_list},
+        {ROUTE_API, "POST", "/webhook_subscriptions", webhook_subscription_create},
+        {ROUTE_API, "GET", "/webhook_subscriptions/event_types", webhook_event_type_list},
+        {ROUTE_API, "GET", "/webhook_subscriptions/{}", webhook_subscription_get},
+        {ROUTE_API, "PATCH", "/webhook_subscriptions/{}", webhook_subscription_update},
+        {ROUTE_API, "DELETE", "/webhook_subscriptions/{}", webhook_subscription_delete},
+        {ROUTE_API, "POST", "/webhook_subscriptions/{}/rotate_secret", webhook_subscription_rotate},
+
         {ROUTE_PAGE, "GET", "/", home_page},
         {ROUTE_PAGE, "POST", "/", home_act},
         {ROUTE_PAGE, "GET", "/link/{}", link_open},
@@ -84,6 +92,9 @@ static const struct route {
         {ROUTE_CONTROL, "POST", "/_sandbox/faults", control_faults_add},
         {ROUTE_CONTROL, "GET", "/_sandbox/faults", control_faults_list},
         {ROUTE_CONTROL, "DELETE", "/_sandbox/faults", control_faults_clear},
+        {ROUTE_CONTROL, "GET", "/_sandbox/webhooks", control_webhooks},
+        {ROUTE_CONTROL, "POST", "/_sandbox/webhooks", control_webhook_send},
+        {ROUTE_CONTROL, "POST", "/_sandbox/webhooks/{}/redeliver", control_webhook_redeliver},
 };
 
 /* ---- finding the route ---- */

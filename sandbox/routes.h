@@ -40,6 +40,12 @@ route_handler tool_execute;
 /* project.c */
 route_handler project_config_get, project_config_change, control_project_get,
         control_project_change;
+/* webhook_subscriptions.c */
+route_handler webhook_subscription_create, webhook_subscription_list, webhook_subscription_get,
+        webhook_subscription_update, webhook_subscription_delete, webhook_subscription_rotate,
+        webhook_event_type_list;
+/* webhook_control.c */
+route_handler control_webhooks, control_webhook_send, control_webhook_redeliver;
 /* link.c */
 route_handler link_open, link_decide;
 /* verification.c */

@@ -7,13 +7,14 @@
 #include "sandbox/project.h"
 #include "sandbox/sandbox_internal.h"
 #include "sandbox/seed.h"
+#include "sandbox/webhook.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* sandbox/schema.sql and schema_consent.sql, embedded by the build. */
-extern const char sandbox_schema[], sandbox_schema_consent[];
+/* sandbox/schema.sql and the changes after it, embedded by the build. What was released stays as it is: databases have it. */
+extern const char sandbox_schema[], sandbox_schema_consent[], sandbox_schema_webhooks[];
 
 /* ---- the file ---- */
 
@@ -110,6 +111,8 @@ static MUST_CHECK bool add_auth_configs(struct sandbox *sandbox, void *owner, st
 bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
 {
     static const struct db_statement statements[] = {
+            {"DELETE FROM webhook_delivery", {NULL, 0}},
+            {"DELETE FROM webhook_subscription", {NULL, 0}},
             {"DELETE FROM thing", {NULL, 0}},
             {"DELETE FROM world", {NULL, 0}},
             {"DELETE FROM verification", {NULL, 0}},
@@ -139,6 +142,7 @@ static MUST_CHECK bool open_store(
     const struct db_migration migrations[] = {
             {"20261124000000_sandbox", sandbox_schema, sandbox_schema},
             {"20261128000000_consent", sandbox_schema_consent, sandbox_schema_consent},
+            {"20261128010000_webhooks", sandbox_schema_webhooks, sandbox_schema_webhooks},
             {NULL, NULL, NULL}};
     void *scratch = mem_scope_new(sandbox, "open_store");
     size_t applied;
@@ -237,6 +241,7 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
         sandbox->consent_url =
                 url_of(sandbox, options->consent_host, http_server_port(sandbox->consent_server));
     }
+    sandbox->webhooks = webhooks_start(sandbox, loop);
     *sandbox_out = sandbox;
     return true;
 }
@@ -253,7 +258,7 @@ const char *sandbox_url(const struct sandbox *sandbox)
 
 bool sandbox_drain(struct sandbox *sandbox, struct error *err)
 {
-    return http_server_drain(sandbox->server, err) &&
+    return webhooks_stop(sandbox->webhooks, err) && http_server_drain(sandbox->server, err) &&
            (sandbox->consent_server == NULL || http_server_drain(sandbox->consent_server, err)) &&
            misbehave_drain(sandbox, err);
 }

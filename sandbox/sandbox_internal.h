@@ -13,6 +13,9 @@
 #define SANDBOX_AUTH_CONFIG_PREFIX "ac_sandbox_"
 /* How far the clock can be moved at a time: some thirty years. */
 #define CLOCK_SECONDS_MAX 1000000000
+/* The one project there is, and whose. */
+#define SANDBOX_PROJECT_ID "pr_sandbox"
+#define SANDBOX_ORG_ID     "ok_sandbox"
 /* How long a link, and with it a connection in the making, lives. */
 #define SANDBOX_LINK_LIFE_MS (10 * 60 * 1000)
 
@@ -30,6 +33,7 @@ struct sandbox {
     struct faults *faults;
     struct mcp_sessions *mcp_sessions;
     struct project *project;
+    struct webhooks *webhooks;
     int64_t clock_offset_ms; /* as stored in meta */
     struct fiber_condition drips_ended;
     int drips;      /* answers that drip */
