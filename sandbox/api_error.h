@@ -50,6 +50,8 @@
             "Let the user finish connecting, or connect again.")                                  \
     X(EXECUTE_EXPIRED, 410, 1820, "ActionExecute_ConnectedAccountExpired",                        \
             "Ask the user to connect again.")                                                     \
+    X(PROXY_ORIGIN, 400, 10400, "OriginMismatch", "Call the toolkit's own API.")                  \
+    X(PROXY_NO_ACCOUNT, 400, 10400, "MissingAuthContext", "Send a connected_account_id.")         \
     X(TOOL_NOT_FOUND, 404, 2401, "Tool_ToolNotFound", "Check your input.")
 
 enum api_error {

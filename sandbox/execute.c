@@ -2,13 +2,25 @@
 
 #include "sandbox/account.h"
 #include "sandbox/routes.h"
+#include "sandbox/text_arguments.h"
 #include "sandbox/world.h"
 
 #include <assert.h>
 
 /* ---- the request ---- */
 
-static MUST_CHECK bool request_read(struct call *call, struct execution *out, struct error *err)
+static MUST_CHECK bool check_text(const char *text, struct error *err)
+{
+    if (text != NULL && strlen(text) > TEXT_ARGUMENTS_BYTES_MAX) {
+        return api_error_set(
+                err, API_BAD_REQUEST, "text: expected at most %d bytes", TEXT_ARGUMENTS_BYTES_MAX);
+    }
+    return true;
+}
+
+/* `*text_out` NULL: no text in place of arguments. */
+static MUST_CHECK bool request_read(
+        struct call *call, struct execution *out, const char **text_out, struct error *err)
 {
     const char *entity, *text;
     if (!field_text(call->body, "user_id", &out->user_id, err) ||
@@ -26,23 +38,20 @@ static MUST_CHECK bool request_read(struct call *call, struct execution *out, st
         return api_error_set(
                 err, API_BAD_REQUEST, "Provide either text or arguments, but not both");
     }
-    if (text != NULL) {
-        return api_error_set(err, API_NOT_IMPLEMENTED,
-                "The sandbox has no model that turns text into arguments; send arguments");
-    }
-    return true;
+    *text_out = text;
+    return check_text(text, err);
 }
 
-static MUST_CHECK bool tool_find(struct call *call, const struct execution *execution,
+bool execution_tool(struct call *call, const char *slug, const char *version,
         const struct tool **out, struct error *err)
 {
-    const struct tool *tool = catalog_tool(call->sandbox->catalog, execution->slug);
+    const struct tool *tool = catalog_tool(call->sandbox->catalog, slug);
     if (tool == NULL) {
-        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND, "Tool %s not found", execution->slug);
+        return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND, "Tool %s not found", slug);
     }
-    if (!tool_has_version(tool, execution->version)) {
+    if (!tool_has_version(tool, version)) {
         return api_error_set(err, API_EXECUTE_TOOL_NOT_FOUND,
-                "Tool %s not found in version %s of toolkit %s", tool->slug, execution->version,
+                "Tool %s not found in version %s of toolkit %s", tool->slug, version,
                 tool->toolkit->slug);
     }
     *out = tool;
@@ -93,13 +102,8 @@ SUSPENDS static MUST_CHECK bool account_choose(struct call *call, const struct e
     return true;
 }
 
-static MUST_CHECK bool account_check(
-        const struct account *account, const char *user_id, struct error *err)
+static MUST_CHECK bool account_check(const struct account *account, struct error *err)
 {
-    if (strcmp(account->user_id, user_id) != 0) {
-        return api_error_set(err, API_EXECUTE_USER_MISMATCH,
-                "Connected account user ID does not match the provided user ID.");
-    }
     if (strcmp(account->status, "EXPIRED") == 0) {
         return api_error_set(
                 err, API_EXECUTE_EXPIRED, "Connected account %s is in EXPIRED state", account->id);
@@ -124,13 +128,19 @@ SUSPENDS static MUST_CHECK bool account_find_for(struct call *call,
                 execution->account_id == NULL ? "User ID is required."
                                               : "User ID is required with connected account.");
     }
-    return account_choose(call, execution, toolkit, out, err) &&
-           account_check(out, execution->user_id, err);
+    if (!account_choose(call, execution, toolkit, out, err)) {
+        return false;
+    }
+    if (strcmp(out->user_id, execution->user_id) != 0) {
+        return api_error_set(err, API_EXECUTE_USER_MISMATCH,
+                "Connected account user ID does not match the provided user ID.");
+    }
+    return account_check(out, err);
 }
 
 /* ---- the tool ---- */
 
-static tool_emulator *emulator_of(const struct tool *tool)
+tool_emulator *execution_emulator(const struct tool *tool)
 {
     static const struct {
         const char *toolkit;
@@ -166,7 +176,7 @@ SUSPENDS static MUST_CHECK bool run(struct tool_call *tool, struct error *err)
     if (problem != NULL) {
         return tool_fail(tool, 400, "%s", problem);
     }
-    tool_emulator *emulator = emulator_of(tool->tool);
+    tool_emulator *emulator = execution_emulator(tool->tool);
     if (emulator == NULL) {
         return tool_fail(tool, 501, "The sandbox has no emulation of %s", tool->tool->slug);
     }
@@ -217,7 +227,7 @@ bool execution_run(struct call *call, const struct execution *execution, struct 
 {
     struct account account = {0};
     struct tool_call tool = {.call = call, .memory = call->memory, .now_ms = call->now_ms};
-    if (!tool_find(call, execution, &tool.tool, err) ||
+    if (!execution_tool(call, execution->slug, execution->version, &tool.tool, err) ||
             !account_find_for(call, execution, tool.tool->toolkit->slug, &account, err)) {
         return false;
     }
@@ -239,7 +249,41 @@ bool execution_run(struct call *call, const struct execution *execution, struct 
 bool tool_execute(struct call *call, struct error *err)
 {
     struct execution execution = {0};
+    const struct tool *tool;
+    const char *text = NULL;
     bool ignored;
-    return request_read(call, &execution, err) &&
-           execution_run(call, &execution, &call->json, &ignored, err);
+    if (!request_read(call, &execution, &text, err) ||
+            !execution_tool(call, execution.slug, execution.version, &tool, err)) {
+        return false;
+    }
+    if (text != NULL) {
+        execution.arguments = text_arguments(call->memory, tool->input, slice_of(text));
+    }
+    return execution_run(call, &execution, &call->json, &ignored, err);
+}
+
+/* ---- POST /tools/execute/{}/input: the arguments that a text gives ---- */
+
+bool tool_input(struct call *call, struct error *err)
+{
+    const struct tool *tool;
+    const char *text = NULL, *version = NULL, *ignored;
+    if (!field_required(call->body, "text", &text, err) || !check_text(text, err) ||
+            !field_text(call->body, "custom_description", &ignored, err) ||
+            !field_text(call->body, "system_prompt", &ignored, err) ||
+            !field_text(call->body, "version", &version, err) ||
+            !execution_tool(call, call->values[0], version, &tool, err)) {
+        return false;
+    }
+    const struct json *arguments = text_arguments(call->memory, tool->input, slice_of(text));
+    const char *problem = arguments_problem(call->memory, tool->input, arguments);
+    json_begin_object(&call->json);
+    if (problem == NULL) {
+        json_write_name(&call->json, "arguments");
+        json_write_value(&call->json, arguments);
+    } else {
+        write_text_member(&call->json, "error", problem);
+    }
+    json_end_object(&call->json);
+    return true;
 }

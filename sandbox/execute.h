@@ -17,6 +17,12 @@ struct execution {
 SUSPENDS MUST_CHECK bool execution_run(struct call *call, const struct execution *execution,
         struct json_writer *json, bool *successful_out, struct error *err);
 
+/* The tool in that version. False: EXECUTE_TOOL_NOT_FOUND. */
+MUST_CHECK bool execution_tool(struct call *call, const char *slug, const char *version,
+        const struct tool **out, struct error *err);
+/* What emulates the tool; NULL: nothing. */
+tool_emulator *execution_emulator(const struct tool *tool);
+
 /* For tools that run on no account: make `data` ready for writing, then write the whole result, whatever came of it.
  * False: `data` grew too large. */
 void execution_begin(struct tool_call *tool);

@@ -33,7 +33,9 @@ static const struct route {
         {ROUTE_API, "PATCH", "/org/project/config", project_config_change},
         {ROUTE_API, "GET", "/migration/get-nanoid", account_id_of_uuid},
 
+        {ROUTE_API, "POST", "/tools/execute/proxy", tool_proxy},
         {ROUTE_API, "POST", "/tools/execute/{}", tool_execute},
+        {ROUTE_API, "POST", "/tools/execute/{}/input", tool_input},
         {ROUTE_API, "GET", "/tools", tool_list},
         {ROUTE_API, "GET", "/tools/enum", tool_enum},
         {ROUTE_API, "GET", "/tools/{}", tool_get},

@@ -36,7 +36,9 @@ route_handler tool_list, tool_enum, tool_get, tool_scopes;
 /* toolkits.c */
 route_handler toolkit_list, toolkit_multi, toolkit_categories, toolkit_changelog, toolkit_get;
 /* execute.c */
-route_handler tool_execute;
+route_handler tool_execute, tool_input;
+/* proxy.c */
+route_handler tool_proxy;
 /* project.c */
 route_handler project_config_get, project_config_change, control_project_get,
         control_project_change;
