@@ -131,11 +131,42 @@ START_TEST(text_row)
 }
 END_TEST
 
+START_TEST(text_as_deep_as_json_goes)
+{
+    static const char *const types[] = {"to", "extra"};
+    void *owner = mem_scope_new(NULL, __func__);
+    const struct json *parsed;
+    struct error err = {0};
+    ck_assert(json_parse(owner, SLICE(schema), &parsed, &err));
+    for (int depth = JSON_MAX_DEPTH - 3; depth <= JSON_MAX_DEPTH + 1; depth++) {
+        for (int i = 0; i < 2; i++) {
+            struct buffer text;
+            buffer_init(&text, owner, 4096);
+            buffer_printf(&text, "%s: ", types[i]);
+            for (int k = 0; k < depth; k++) {
+                buffer_add_text(&text, i == 0 ? "[" : "{\"a\":");
+            }
+            buffer_add_text(&text, i == 0 ? "" : "1");
+            for (int k = 0; k < depth; k++) {
+                buffer_add_char(&text, i == 0 ? ']' : '}');
+            }
+            const struct json *arguments = text_arguments(owner, parsed, buffer_slice(&text));
+            ck_assert_uint_eq(json_count(arguments), 1);
+            enum json_type type = json_type(json_get(arguments, types[i]));
+            bool fits = depth < JSON_MAX_DEPTH;
+            ck_assert_int_eq(type, i == 0 ? JSON_ARRAY : fits ? JSON_OBJECT : JSON_STRING);
+        }
+    }
+    mem_free(owner);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     TEST_ADD(suite, every_path_has_its_tool);
     TEST_ADD_ROWS(suite, path_row, paths);
     TEST_ADD_ROWS(suite, text_row, texts);
+    TEST_ADD(suite, text_as_deep_as_json_goes);
 }
 
 TEST_MAIN("proxy", cases)

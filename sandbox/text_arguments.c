@@ -125,16 +125,22 @@ static void write_list(struct json_writer *json, struct slice value)
     json_end_array(json);
 }
 
-/* JSON that was written where a list or an object is wanted. */
+/* JSON that was written where a list or an object is wanted. Read inside brackets, as it is to stand inside an object: so
+ * that it is not too deep there. */
 static bool write_json(
         void *owner, struct json_writer *json, struct slice value, enum json_type wanted)
 {
     const struct json *parsed;
     struct error ignored = {0};
-    if (!json_parse(owner, value, &parsed, &ignored) || json_type(parsed) != wanted) {
+    const char *text = mem_printf(owner, "[%.*s]", SLICE_ARG(value));
+    if (!json_parse(owner, slice_of(text), &parsed, &ignored) || json_count(parsed) != 1) {
         return false;
     }
-    json_write_value(json, parsed);
+    struct json_iterator first = json_iterate(parsed);
+    if (!json_next(&first) || json_type(first.value) != wanted) {
+        return false;
+    }
+    json_write_value(json, first.value);
     return true;
 }
 

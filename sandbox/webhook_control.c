@@ -124,24 +124,24 @@ static const char *metadata_of(struct call *call, const char *type, const struct
 }
 
 /* The data of the body, else the account's object, else nothing. */
-static MUST_CHECK bool data_of(struct call *call, const struct account *account,
-        const struct json **out, struct error *err)
+static MUST_CHECK bool data_of(
+        struct call *call, const struct account *account, struct slice *out, struct error *err)
 {
     struct call scratch;
-    if (!field_object(call->body, "data", out, err)) {
+    const struct json *given;
+    if (!field_object(call->body, "data", &given, err)) {
         return false;
     }
-    if (*out != NULL) {
-        return true;
-    }
-    call_init_own(&scratch, call->sandbox, call->memory);
-    if (account == NULL) {
-        json_begin_object(&scratch.json);
-        json_end_object(&scratch.json);
+    if (given != NULL) {
+        *out = json_to_text(call->memory, given);
+    } else if (account == NULL) {
+        *out = SLICE("{}");
     } else {
+        call_init_own(&scratch, call->sandbox, call->memory);
         account_write(&scratch, account, false);
+        *out = buffer_slice(&scratch.out);
     }
-    return json_parse(call->memory, buffer_slice(&scratch.out), out, err);
+    return true;
 }
 
 bool control_webhook_send(struct call *call, struct error *err)

@@ -72,18 +72,13 @@ static void write_member(
     json_write_text(json, text == NULL ? "" : text);
 }
 
-static void write_value(struct json_writer *json, const char *name, const struct json *value)
-{
-    json_write_name(json, name);
-    json_write_value(json, value);
-}
-
 static void write_v1(struct json_writer *json, const struct webhook_event *event)
 {
     write_member(json, "trigger_name", event->metadata, "trigger_slug");
     write_member(json, "connection_id", event->metadata, "connected_account_id");
     write_member(json, "trigger_id", event->metadata, "trigger_id");
-    write_value(json, "payload", event->data);
+    json_write_name(json, "payload");
+    json_write_raw(json, event->data);
     write_member(json, "log_id", event->metadata, "log_id");
 }
 
@@ -107,7 +102,10 @@ static void write_v2(void *owner, struct json_writer *json, const struct webhook
     write_member(json, "trigger_nano_id", event->metadata, "trigger_id");
     write_member(json, "trigger_id", event->metadata, "trigger_id");
     write_member(json, "user_id", event->metadata, "user_id");
-    for (struct json_iterator i = json_iterate(event->data); json_next(&i);) {
+    const struct json *payload = NULL;
+    struct error ignored = {0};
+    (void)!json_parse(owner, event->data, &payload, &ignored);
+    for (struct json_iterator i = json_iterate(payload); json_next(&i);) {
         json_write_name_slice(json, i.name);
         json_write_value(json, i.value);
     }
@@ -122,8 +120,10 @@ static void write_v3(struct json_writer *json, const struct webhook_event *event
     json_write_time(json, event->time_ms);
     json_write_name(json, "type");
     json_write_text(json, event->type);
-    write_value(json, "metadata", event->metadata);
-    write_value(json, "data", event->data);
+    json_write_name(json, "metadata");
+    json_write_value(json, event->metadata);
+    json_write_name(json, "data");
+    json_write_raw(json, event->data);
 }
 
 const char *webhook_body(void *owner, const char *version, const struct webhook_event *event)

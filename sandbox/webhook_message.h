@@ -28,7 +28,8 @@ struct webhook_event {
     const char *id; /* "msg_…"; the webhook-id too */
     const char *type;
     int64_t time_ms;
-    const struct json *metadata, *data; /* objects */
+    const struct json *metadata; /* an object */
+    struct slice data;           /* JSON text of an object, however deep */
 };
 /* `version` has the event's type. */
 const char *webhook_body(void *owner, const char *version, const struct webhook_event *event);

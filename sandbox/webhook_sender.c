@@ -199,9 +199,7 @@ SUSPENDS static MUST_CHECK bool tell_expired(struct call *call, const struct acc
             .metadata = expired_metadata(call)};
     call_init_own(&scratch, call->sandbox, call->memory);
     account_write(&scratch, account, false);
-    if (!json_parse(call->memory, buffer_slice(&scratch.out), &event.data, err)) {
-        return false;
-    }
+    event.data = buffer_slice(&scratch.out);
     struct db_value values[INSERT_VALUES];
     struct db_statement statements[] = {
             {"UPDATE account SET was_active = 0 WHERE id = $1", DB_PARAMS(DB_TEXT(account->id))},
