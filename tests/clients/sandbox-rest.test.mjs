@@ -571,6 +571,20 @@ test('expiring by the clock tells too, each expiry once; what never was ACTIVE, 
   assert.ok(told.every((item) => item.body.includes(id)));
 });
 
+test('data as deep as JSON goes keeps no message back', async (t) => {
+  const receiving = await receiver(t);
+  const { secret } = await subscribe(t, receiving);
+  let deep = 1;
+  for (let depth = 0; depth < 61; depth++) deep = { deep };
+  const { connected_account_id: id } = await ok('POST', '/connected_accounts/link',
+    { auth_config_id: 'ac_sandbox_gmail', user_id: 'deep', connection_data: { deep } });
+  await setStatus(id, 'ACTIVE');
+  await setStatus(id, 'EXPIRED');
+  const came = await receiving.next();
+  assert.ok(genuine(came, secret));
+  assert.equal(JSON.parse(came.body).data.id, id);
+});
+
 test('nobody is told who did not ask: other events, another version, no subscription', async (t) => {
   const receiving = await receiver(t);
   const before = (await messages()).length;
