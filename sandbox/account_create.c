@@ -1,3 +1,5 @@
+#include "sandbox/account_link.h"
+
 #include "sandbox/account.h"
 #include "sandbox/auth_config.h"
 #include "sandbox/callback.h"
@@ -95,40 +97,59 @@ static void new_identity(struct call *call, struct new_account *account)
 
 /* ---- POST /connected_accounts/link ---- */
 
-bool account_link(struct call *call, struct error *err)
+bool account_link_make(struct call *call, const struct link_request *request, struct link_made *out,
+        struct error *err)
 {
-    struct new_account account = {.status = "INITIALIZING"};
+    struct new_account account = {.status = "INITIALIZING", .user_id = request->user_id};
     struct auth_config config;
-    const char *config_id;
-    const struct json *given;
+    const struct json *data;
     new_identity(call, &account);
-    if (!field_required(call->body, "auth_config_id", &config_id, err) ||
-            !field_required(call->body, "user_id", &account.user_id, err) ||
-            !field_object(call->body, "connection_data", &given, err) ||
-            !read_common(call, call->body, &account, err) ||
-            !auth_config_find(call, config_id, &config, err) || !check_enabled(&config, err)) {
+    if (!field_object(request->given, "connection_data", &data, err) ||
+            !read_common(call, request->given, &account, err) ||
+            !auth_config_find(call, request->auth_config_id, &config, err) ||
+            !check_enabled(&config, err)) {
         return false;
     }
-    if (given != NULL) {
-        account.data = json_to_text(call->memory, given).data;
+    if (data != NULL) {
+        account.data = json_to_text(call->memory, data).data;
+    }
+    if (account.callback_url == NULL) {
+        account.callback_url = request->callback_url;
     }
     account.auth_config = &config;
     account.link_token = sandbox_new_id(call->memory, "lk_", 12);
     if (!insert(call, &account, err)) {
         return false;
     }
+    *out = (struct link_made){.token = account.link_token,
+            .url = account_link_url(call, account.link_token),
+            .account_id = account.id,
+            .shared = account.shared,
+            .acl = account.acl};
+    return true;
+}
+
+bool account_link(struct call *call, struct error *err)
+{
+    struct link_request request = {.given = call->body};
+    struct link_made link;
+    if (!field_required(call->body, "auth_config_id", &request.auth_config_id, err) ||
+            !field_required(call->body, "user_id", &request.user_id, err) ||
+            !account_link_make(call, &request, &link, err)) {
+        return false;
+    }
     struct json_writer *json = &call->json;
     call->status = 201;
     json_begin_object(json);
     json_write_name(json, "link_token");
-    json_write_text(json, account.link_token);
+    json_write_text(json, link.token);
     json_write_name(json, "redirect_url");
-    json_write_text(json, account_link_url(call, account.link_token));
+    json_write_text(json, link.url);
     json_write_name(json, "expires_at");
     json_write_time(json, call->now_ms + SANDBOX_LINK_LIFE_MS);
     json_write_name(json, "connected_account_id");
-    json_write_text(json, account.id);
-    account_write_experimental(json, account.shared, account.acl);
+    json_write_text(json, link.account_id);
+    account_write_experimental(json, link.shared, link.acl);
     json_end_object(json);
     return true;
 }

@@ -1,8 +1,8 @@
 #include "sandbox/mcp_helpers.h"
 
 #include "sandbox/account.h"
+#include "sandbox/account_link.h"
 #include "sandbox/execute.h"
-#include "sandbox/routes.h"
 
 struct helper {
     const char *name, *title, *description, *input, *tags;
@@ -81,30 +81,11 @@ SUSPENDS static MUST_CHECK bool find_auth_config(struct tool_call *tool,
     return true;
 }
 
-/* As POST /connected_accounts/link does it: its body, and its answer. */
-SUSPENDS static MUST_CHECK bool make_link(struct tool_call *tool, const char *auth_config_id,
-        const char *user_id, const struct json **out, struct error *err)
-{
-    struct call call;
-    struct buffer body;
-    struct json_writer json;
-    call_init(&call, tool->call->sandbox, tool->call->request);
-    call.v31 = true;
-    buffer_init(&body, tool->memory, CALL_BYTES_MAX);
-    json_writer_init(&json, &body);
-    json_begin_object(&json);
-    write_text_member(&json, "auth_config_id", auth_config_id);
-    write_text_member(&json, "user_id", user_id);
-    json_end_object(&json);
-    return json_parse(tool->memory, buffer_slice(&body), &call.body, err) &&
-           account_link(&call, err) && json_parse(tool->memory, buffer_slice(&call.out), out, err);
-}
-
 SUSPENDS static bool initiate_connection(struct tool_call *tool, const struct mcp_server *server,
         const char *user_id, struct error *err)
 {
     const char *toolkit = argument_required(tool, "toolkit"), *config;
-    const struct json *link;
+    struct link_made link;
     struct json_writer *json = &tool->json;
     if (!find_auth_config(tool, server, toolkit, &config, err)) {
         return false;
@@ -112,13 +93,14 @@ SUSPENDS static bool initiate_connection(struct tool_call *tool, const struct mc
     if (config == NULL) {
         return tool_fail(tool, 404, "No auth config found for toolkit %s", toolkit);
     }
-    if (!make_link(tool, config, user_id, &link, err)) {
+    struct link_request request = {.auth_config_id = config, .user_id = user_id};
+    if (!account_link_make(tool->call, &request, &link, err)) {
         return false;
     }
     json_write_name(json, "response_data");
     json_begin_object(json);
-    write_text_member(json, "connection_id", json_text(json_get(link, "connected_account_id")));
-    write_text_member(json, "redirect_url", json_text(json_get(link, "redirect_url")));
+    write_text_member(json, "connection_id", link.account_id);
+    write_text_member(json, "redirect_url", link.url);
     write_text_member(json, "status", "initiated");
     write_text_member(json, "message", "Connection initiated; the user has to approve it");
     write_text_member(json, "instruction",
