@@ -2,12 +2,14 @@
 
 #include <assert.h>
 
-extern const char sandbox_toolkits[], sandbox_tools[];
-extern const size_t sandbox_toolkits_size, sandbox_tools_size;
+extern const char sandbox_toolkits[], sandbox_tools[], sandbox_meta_tools[];
+extern const size_t sandbox_toolkits_size, sandbox_tools_size, sandbox_meta_tools_size;
 
 struct catalog {
     struct toolkit *toolkits;
     struct tool *tools;
+    struct toolkit *meta_toolkit;
+    struct tool *meta_tools;
 };
 
 static const struct json *parse(void *owner, const char *text, size_t size)
@@ -57,32 +59,54 @@ static struct toolkit *find_toolkit(const struct catalog *catalog, const char *s
     return toolkit;
 }
 
+static struct tool *load_tool(
+        struct catalog *catalog, struct toolkit *toolkit, const struct json *json)
+{
+    struct tool *tool = mem_new(catalog, struct tool);
+    assert(toolkit != NULL);
+    toolkit->tool_count++;
+    tool->toolkit = toolkit;
+    tool->slug = json_text(json_get(json, "slug"));
+    tool->name = json_text(json_get(json, "name"));
+    tool->description = json_text(json_get(json, "description"));
+    tool->input = json_get(json, "input");
+    tool->tags = json_get(json, "tags");
+    tool->scopes = json_get(json, "scopes");
+    tool->deprecated = json_bool(json_get(json, "deprecated"), false);
+    tool->newer = json_bool(json_get(json, "newer"), false);
+    tool->older = json_bool(json_get(json, "older"), false);
+    assert(tool->slug != NULL && tool->name != NULL && tool->description != NULL);
+    assert(json_type(tool->input) == JSON_OBJECT);
+    for (struct json_iterator tag = json_iterate(tool->tags); json_next(&tag);) {
+        tool->important = tool->important || slice_is(json_string(tag.value), "important");
+    }
+    return tool;
+}
+
 static void load_tools(struct catalog *catalog)
 {
     const struct json *list = parse(catalog, sandbox_tools, sandbox_tools_size);
     struct tool **end = &catalog->tools;
     for (struct json_iterator i = json_iterate(list); json_next(&i);) {
-        struct tool *tool = mem_new(catalog, struct tool);
-        struct toolkit *toolkit = find_toolkit(catalog, json_text(json_get(i.value, "toolkit")));
-        assert(toolkit != NULL);
-        toolkit->tool_count++;
-        tool->toolkit = toolkit;
-        tool->slug = json_text(json_get(i.value, "slug"));
-        tool->name = json_text(json_get(i.value, "name"));
-        tool->description = json_text(json_get(i.value, "description"));
-        tool->input = json_get(i.value, "input");
-        tool->tags = json_get(i.value, "tags");
-        tool->scopes = json_get(i.value, "scopes");
-        tool->deprecated = json_bool(json_get(i.value, "deprecated"), false);
-        tool->newer = json_bool(json_get(i.value, "newer"), false);
-        tool->older = json_bool(json_get(i.value, "older"), false);
-        assert(tool->slug != NULL && tool->name != NULL && tool->description != NULL);
-        assert(json_type(tool->input) == JSON_OBJECT);
-        for (struct json_iterator tag = json_iterate(tool->tags); json_next(&tag);) {
-            tool->important = tool->important || slice_is(json_string(tag.value), "important");
-        }
-        *end = tool;
-        end = &tool->next;
+        const char *toolkit = json_text(json_get(i.value, "toolkit"));
+        *end = load_tool(catalog, find_toolkit(catalog, toolkit), i.value);
+        end = &(*end)->next;
+    }
+}
+
+static void load_meta_tools(struct catalog *catalog)
+{
+    const struct json *list = parse(catalog, sandbox_meta_tools, sandbox_meta_tools_size);
+    struct tool **end = &catalog->meta_tools;
+    catalog->meta_toolkit = mem_new(catalog, struct toolkit);
+    *catalog->meta_toolkit = (struct toolkit){.slug = "composio",
+            .name = "Composio",
+            .description = "Finding and executing tools, and connecting accounts.",
+            .logo = "https://logos.composio.dev/api/composio"};
+    for (struct json_iterator i = json_iterate(list); json_next(&i);) {
+        *end = load_tool(catalog, catalog->meta_toolkit, i.value);
+        (*end)->no_auth = true;
+        end = &(*end)->next;
     }
 }
 
@@ -91,6 +115,7 @@ struct catalog *catalog_load(void *owner)
     struct catalog *catalog = mem_new(owner, struct catalog);
     load_toolkits(catalog);
     load_tools(catalog);
+    load_meta_tools(catalog);
     return catalog;
 }
 
@@ -109,13 +134,32 @@ const struct toolkit *catalog_toolkit(const struct catalog *catalog, const char 
     return find_toolkit(catalog, slug);
 }
 
-const struct tool *catalog_tool(const struct catalog *catalog, const char *slug)
+static const struct tool *find_tool(const struct tool *tool, const char *slug)
 {
-    const struct tool *tool = catalog->tools;
     while (tool != NULL && strcasecmp(tool->slug, slug) != 0) {
         tool = tool->next;
     }
     return tool;
+}
+
+const struct tool *catalog_tool(const struct catalog *catalog, const char *slug)
+{
+    return find_tool(catalog->tools, slug);
+}
+
+const struct toolkit *catalog_meta_toolkit(const struct catalog *catalog)
+{
+    return catalog->meta_toolkit;
+}
+
+const struct tool *catalog_meta_tools(const struct catalog *catalog)
+{
+    return catalog->meta_tools;
+}
+
+const struct tool *catalog_meta_tool(const struct catalog *catalog, const char *slug)
+{
+    return find_tool(catalog->meta_tools, slug);
 }
 
 bool toolkit_has_scheme(const struct toolkit *toolkit, const char *scheme)

@@ -1,4 +1,5 @@
-/* The toolkits and tools that the sandbox knows, from toolkits.json and tools.json, embedded by the build. Immutable. */
+/* The toolkits and tools that the sandbox knows, from toolkits.json and tools.json, embedded by the build; and the meta tools
+ * of tool router sessions, from meta_tools.json. Immutable. */
 #pragma once
 
 #include "json/json.h"
@@ -26,6 +27,7 @@ struct tool {
     bool important, deprecated;
     bool newer; /* not in CATALOG_BASE_VERSION */
     bool older; /* in that alone: renamed since */
+    bool no_auth;
     struct tool *next;
 };
 
@@ -36,6 +38,10 @@ const struct tool *catalog_tools(const struct catalog *catalog);
 /* NULL: unknown. Slugs of toolkits are lower-case, of tools upper-case; asked for in any case. */
 const struct toolkit *catalog_toolkit(const struct catalog *catalog, const char *slug);
 const struct tool *catalog_tool(const struct catalog *catalog, const char *slug);
+/* Those of tool router sessions, which no other list has: COMPOSIO_SEARCH_TOOLS … */
+const struct toolkit *catalog_meta_toolkit(const struct catalog *catalog);
+const struct tool *catalog_meta_tools(const struct catalog *catalog);
+const struct tool *catalog_meta_tool(const struct catalog *catalog, const char *slug);
 bool toolkit_has_scheme(const struct toolkit *toolkit, const char *scheme);
 /* `version` NULL or "latest": the latest. */
 bool version_exists(const char *version);

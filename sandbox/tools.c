@@ -1,3 +1,5 @@
+#include "sandbox/tools.h"
+
 #include "sandbox/auth_config.h"
 #include "sandbox/paging.h"
 #include "sandbox/routes.h"
@@ -5,8 +7,7 @@
 #define LIST_LIMIT_USUAL 20
 #define LIST_LIMIT_MOST  1000
 
-/* Of every tool. */
-static const char output_schema[] =
+const char tool_output_schema[] =
         "{\"type\":\"object\",\"title\":\"Response\",\"properties\":{"
         "\"data\":{\"type\":\"object\",\"title\":\"Data\",\"additionalProperties\":true,"
         "\"description\":\"Data from the action execution\"},"
@@ -50,7 +51,7 @@ static void write_deprecated(struct json_writer *json, const struct tool *tool, 
     json_end_object(json);
 }
 
-static void tool_write(struct call *call, const struct tool *tool, const char *version)
+void tool_write(struct call *call, const struct tool *tool, const char *version)
 {
     struct json_writer *json = &call->json;
     json_begin_object(json);
@@ -74,9 +75,9 @@ static void tool_write(struct call *call, const struct tool *tool, const char *v
     json_write_name(json, "input_parameters");
     json_write_value(json, tool->input);
     json_write_name(json, "output_parameters");
-    json_write_raw(json, SLICE(output_schema));
+    json_write_raw(json, slice_of(tool_output_schema));
     json_write_name(json, "no_auth");
-    json_write_bool(json, false);
+    json_write_bool(json, tool->no_auth);
     json_write_name(json, "version");
     json_write_text(json, version);
     write_versions(json, tool);
