@@ -52,7 +52,30 @@
             "Ask the user to connect again.")                                                     \
     X(PROXY_ORIGIN, 400, 10400, "OriginMismatch", "Call the toolkit's own API.")                  \
     X(PROXY_NO_ACCOUNT, 400, 10400, "MissingAuthContext", "Send a connected_account_id.")         \
-    X(TOOL_NOT_FOUND, 404, 2401, "Tool_ToolNotFound", "Check your input.")
+    X(TOOL_NOT_FOUND, 404, 2401, "Tool_ToolNotFound", "Check your input.")                        \
+    X(META_INVALID, 400, 3702, "ComposioTools_ValidationError",                                   \
+            "Send arguments that fit the tool's schema.")                                         \
+    X(META_NOT_FOUND, 404, 3703, "ComposioTools_ToolNotFound",                                    \
+            "Use one of the session's tool_router_tools.")                                        \
+    X(ROUTER_INVALID, 400, 4300, "ToolRouterV2_BadRequest",                                       \
+            "Check the request against the API reference.")                                       \
+    X(ROUTER_TOOL_NOT_FOUND, 404, 4301, "ToolRouterV2_ToolNotFound",                              \
+            "Use a tool that the session's config allows.")                                       \
+    X(ROUTER_NOT_CONNECTED, 400, 4302, "ToolRouterV2_NoActiveConnection",                         \
+            "Link an account of the user for this toolkit.")                                      \
+    X(ROUTER_NO_MANAGED_AUTH, 400, 4308, "ToolRouterV2_NoManagedAuth",                            \
+            "Create an auth config for the toolkit.")                                             \
+    X(ROUTER_NO_AUTH, 400, 4326, "ToolRouterV2_ToolkitsIsNoAuth",                                 \
+            "Execute its tools without connecting.")                                              \
+    X(ROUTER_SHARED_ACCOUNTS, 400, 4347, "ToolRouterV2_MultipleSharedAccountsPerToolkit",         \
+            "Pin at most one SHARED account for a toolkit.")                                      \
+    X(ROUTER_TOOLKITS, 400, 10400, "ToolRouterV2_InvalidToolkitSlugs", "List the toolkits.")      \
+    X(ROUTER_AUTH_CONFIGS, 400, 10400, "ToolRouterV2_InvalidAuthConfigIds",                       \
+            "Use enabled auth configs of their toolkits.")                                        \
+    X(ROUTER_ACCOUNTS, 400, 10400, "ToolRouterV2_InvalidConnectedAccountIds",                     \
+            "Pin accounts that the session's user may use.")                                      \
+    X(ROUTER_NOT_FOUND, 404, 10404, "ToolRouterV2_SessionNotFound",                               \
+            "Create a session; a deleted one cannot be used.")
 
 enum api_error {
 #define X(name, status, number, slug, fix) API_##name,

@@ -75,6 +75,20 @@ static const struct route {
         {ROUTE_API, "DELETE", "/webhook_subscriptions/{}", webhook_subscription_delete},
         {ROUTE_API, "POST", "/webhook_subscriptions/{}/rotate_secret", webhook_subscription_rotate},
 
+        {ROUTE_API, "POST", "/tool_router/session", router_session_create},
+        {ROUTE_API, "GET", "/tool_router/session/{}", router_session_get},
+        {ROUTE_API, "PATCH", "/tool_router/session/{}", router_session_patch},
+        {ROUTE_API, "DELETE", "/tool_router/session/{}", router_session_delete},
+        {ROUTE_API_V31, "POST", "/tool_router/session/{}/attach", router_session_attach},
+        {ROUTE_API_V31, "GET", "/tool_router/session/{}/config_history", router_config_history},
+        {ROUTE_API, "POST", "/tool_router/session/{}/search", router_search},
+        {ROUTE_API, "GET", "/tool_router/session/{}/tools", router_tool_list},
+        {ROUTE_API, "GET", "/tool_router/session/{}/toolkits", router_toolkit_list},
+        {ROUTE_API, "POST", "/tool_router/session/{}/execute", router_execute},
+        {ROUTE_API, "POST", "/tool_router/session/{}/execute_meta", router_execute_meta},
+        {ROUTE_API, "POST", "/tool_router/session/{}/link", router_link},
+        {ROUTE_MCP, "*", "/tool_router/{}/mcp", router_mcp},
+
         {ROUTE_PAGE, "GET", "/", home_page},
         {ROUTE_PAGE, "POST", "/", home_act},
         {ROUTE_PAGE, "GET", "/link/{}", link_open},
@@ -146,7 +160,9 @@ static const struct route *find_route(struct call *call, enum route_area area, s
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         bool any = strcmp(routes[i].method, "*") == 0;
-        if (routes[i].area == area && (any || slice_is(method, routes[i].method)) &&
+        bool there = routes[i].area == area ||
+                     (routes[i].area == ROUTE_API_V31 && area == ROUTE_API && call->v31);
+        if (there && (any || slice_is(method, routes[i].method)) &&
                 pattern_matches(call, routes[i].pattern, path)) {
             return &routes[i];
         }
@@ -262,6 +278,7 @@ static bool admit(struct call *call, enum route_area area, struct error *err)
     switch (area) {
     case ROUTE_MCP:
     case ROUTE_API:
+    case ROUTE_API_V31:
         if (!check_key(call, area, err)) {
             if (area ==
                     ROUTE_MCP) { /* RFC 9110 §15.5.2; no metadata, so that no client starts OAuth */

@@ -5,6 +5,7 @@
 
 enum route_area {
     ROUTE_API,     /* under /api/v3.1 and /api/v3; wants the key */
+    ROUTE_API_V31, /* under /api/v3.1 alone */
     ROUTE_MCP,     /* MCP endpoints: any method; want the key, in either header */
     ROUTE_PAGE,    /* for browsers */
     ROUTE_CONSENT, /* for browsers too, on the provider's origin */
@@ -31,6 +32,13 @@ route_handler mcp_server_create, mcp_server_create_custom, mcp_server_list, mcp_
 route_handler mcp_instance_list, mcp_instance_create, mcp_instance_delete;
 /* mcp_gateway.c */
 route_handler mcp_server_generate, mcp_gateway;
+/* router_sessions.c */
+route_handler router_session_create, router_session_get, router_session_patch,
+        router_session_delete, router_session_attach, router_config_history;
+/* router_tools.c */
+route_handler router_tool_list, router_toolkit_list;
+/* router_search.c, router_execute.c, router_link.c, router_mcp.c */
+route_handler router_search, router_execute, router_execute_meta, router_link, router_mcp;
 /* tools.c */
 route_handler tool_list, tool_enum, tool_get, tool_scopes;
 /* toolkits.c */

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 /* sandbox/schema.sql and the changes after it, embedded by the build. What was released stays as it is: databases have it. */
-extern const char sandbox_schema[], sandbox_schema_consent[], sandbox_schema_webhooks[];
+extern const char sandbox_schema[], sandbox_schema_consent[], sandbox_schema_webhooks[],
+        sandbox_schema_sessions[];
 
 /* ---- the file ---- */
 
@@ -116,6 +117,8 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
             {"DELETE FROM thing", {NULL, 0}},
             {"DELETE FROM world", {NULL, 0}},
             {"DELETE FROM verification", {NULL, 0}},
+            {"DELETE FROM router_config", {NULL, 0}},
+            {"DELETE FROM router_session", {NULL, 0}},
             {"DELETE FROM link", {NULL, 0}},
             {"DELETE FROM account", {NULL, 0}},
             {"DELETE FROM mcp_instance", {NULL, 0}},
@@ -143,6 +146,7 @@ static MUST_CHECK bool open_store(
             {"20261124000000_sandbox", sandbox_schema, sandbox_schema},
             {"20261128000000_consent", sandbox_schema_consent, sandbox_schema_consent},
             {"20261128010000_webhooks", sandbox_schema_webhooks, sandbox_schema_webhooks},
+            {"20261128020000_sessions", sandbox_schema_sessions, sandbox_schema_sessions},
             {NULL, NULL, NULL}};
     void *scratch = mem_scope_new(sandbox, "open_store");
     size_t applied;
