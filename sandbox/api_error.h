@@ -75,7 +75,9 @@
     X(ROUTER_ACCOUNTS, 400, 10400, "ToolRouterV2_InvalidConnectedAccountIds",                     \
             "Pin accounts that the session's user may use.")                                      \
     X(ROUTER_NOT_FOUND, 404, 10404, "ToolRouterV2_SessionNotFound",                               \
-            "Create a session; a deleted one cannot be used.")
+            "Create a session; a deleted one cannot be used.")                                    \
+    X(ROUTER_FILE_NOT_FOUND, 404, 10404, "ToolRouterV2_FileNotFound",                             \
+            "List the files of the session's mount.")
 
 enum api_error {
 #define X(name, status, number, slug, fix) API_##name,

@@ -117,6 +117,8 @@ bool sandbox_reset(struct sandbox *sandbox, void *owner, struct error *err)
             {"DELETE FROM thing", {NULL, 0}},
             {"DELETE FROM world", {NULL, 0}},
             {"DELETE FROM verification", {NULL, 0}},
+            {"DELETE FROM router_file_url", {NULL, 0}},
+            {"DELETE FROM router_file", {NULL, 0}},
             {"DELETE FROM router_config", {NULL, 0}},
             {"DELETE FROM router_session", {NULL, 0}},
             {"DELETE FROM link", {NULL, 0}},

@@ -17,3 +17,24 @@ CREATE TABLE router_config ( -- the versions before
     archived_at INTEGER NOT NULL,
     PRIMARY KEY (session_id, version)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE router_file (
+    session_id TEXT NOT NULL REFERENCES router_session (id),
+    mount      TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    type       TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    content    TEXT NOT NULL, -- base64url
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (session_id, mount, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE router_file_url ( -- "presigned"
+    token      TEXT NOT NULL PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES router_session (id),
+    mount      TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    type       TEXT,             -- of an upload; NULL: as the request says
+    upload     INTEGER NOT NULL, -- else a download
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
