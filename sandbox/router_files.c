@@ -96,6 +96,17 @@ bool router_file_list(struct call *call, struct error *err)
 
 /* ---- POST …/upload_url, …/download_url, …/delete ---- */
 
+/* Fit for a header: the file is answered with it. */
+static bool is_media_type(struct slice text)
+{
+    bool good =
+            text.length > 0 && text.length <= 255 && memchr(text.data, '/', text.length) != NULL;
+    for (size_t i = 0; good && i < text.length; i++) {
+        good = text.data[i] >= ' ' && text.data[i] <= '~';
+    }
+    return good;
+}
+
 SUSPENDS static MUST_CHECK bool make_url(struct call *call, const struct router_session *session,
         const char *path, bool upload, struct error *err)
 {
@@ -103,6 +114,9 @@ SUSPENDS static MUST_CHECK bool make_url(struct call *call, const struct router_
     int64_t expires_at = call->now_ms + URL_LIFE_MS;
     if (!field_text(call->body, "mimetype", &type, err)) {
         return false;
+    }
+    if (type != NULL && !is_media_type(slice_of(type))) {
+        return api_error_set(err, API_ROUTER_INVALID, "mimetype: expected a media type");
     }
     struct db_statement statements[] = {
             {"DELETE FROM router_file_url WHERE expires_at <= $1", DB_PARAMS(DB_INT(call->now_ms))},
@@ -194,7 +208,7 @@ bool router_file_put(struct call *call, struct error *err)
     const struct db_rows *rows[2];
     struct db_statement statements[] = {
             {sql, DB_PARAMS(DB_TEXT(call->values[0]),
-                          type.length == 0 ? DB_TEXT(TYPE_OTHERWISE) : DB_SLICE(type),
+                          is_media_type(type) ? DB_SLICE(type) : DB_TEXT(TYPE_OTHERWISE),
                           DB_INT((int64_t)body.length),
                           DB_TEXT(base64url_encode(call->memory, body)), DB_INT(call->now_ms),
                           DB_INT(FILES_MOST))},

@@ -472,7 +472,7 @@ static bool wait_for_connections(struct meta *meta, struct error *err)
         if (!look(meta, &toolkits, waited, &done, err)) {
             return false;
         }
-        if (done || clock_monotonic_ms() >= until_ms) {
+        if (done || clock_monotonic_ms() >= until_ms || meta->tool.call->sandbox->draining) {
             break;
         }
         if (!fiber_sleep(WAIT_STEP_MS, err)) {

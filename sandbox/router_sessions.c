@@ -186,16 +186,21 @@ bool router_session_attach(struct call *call, struct error *err)
     return true;
 }
 
+/* Its files go with it. */
 bool router_session_delete(struct call *call, struct error *err)
 {
-    const struct db_rows *rows;
-    struct db_statement statement = {
-            "UPDATE router_session SET deleted = 1, updated_at = $2 WHERE id = $1 AND deleted = 0",
-            DB_PARAMS(DB_TEXT(call->values[0]), DB_INT(call->now_ms))};
-    if (!db_write(call->sandbox->db, call->memory, &statement, 1, &rows, err)) {
+    const struct db_rows *rows[3];
+    const char *id = call->values[0];
+    struct db_statement statements[] = {
+            {"UPDATE router_session SET deleted = 1, updated_at = $2 WHERE id = $1 AND deleted = 0",
+                    DB_PARAMS(DB_TEXT(id), DB_INT(call->now_ms))},
+            {"DELETE FROM router_file_url WHERE session_id = $1", DB_PARAMS(DB_TEXT(id))},
+            {"DELETE FROM router_file WHERE session_id = $1", DB_PARAMS(DB_TEXT(id))},
+    };
+    if (!db_write(call->sandbox->db, call->memory, statements, 3, rows, err)) {
         return false;
     }
-    if (db_rows_affected(rows) == 0) {
+    if (db_rows_affected(rows[0]) == 0) {
         return not_found(call, err);
     }
     json_begin_object(&call->json);

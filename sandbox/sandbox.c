@@ -264,6 +264,7 @@ const char *sandbox_url(const struct sandbox *sandbox)
 
 bool sandbox_drain(struct sandbox *sandbox, struct error *err)
 {
+    sandbox->draining = true;
     return webhooks_stop(sandbox->webhooks, err) && http_server_drain(sandbox->server, err) &&
            (sandbox->consent_server == NULL || http_server_drain(sandbox->consent_server, err)) &&
            misbehave_drain(sandbox, err);

@@ -39,6 +39,7 @@ struct sandbox {
     int drips;      /* answers that drip */
     int64_t window; /* the minute that `window_requests` counts */
     int rate_limit, window_requests;
+    bool draining; /* so that nobody waits for what takes its time */
 };
 
 int64_t sandbox_now_ms(const struct sandbox *sandbox);

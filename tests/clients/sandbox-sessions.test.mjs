@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { startSandbox, tempDir } from '../harness.mjs';
-import { consent, control, refusal } from './flow.mjs';
+import { consent, control, refusal, until } from './flow.mjs';
 
 const KEY = 'ak_test_sessions';
 const VERSIONS = ['/api/v3.1', '/api/v3'];
@@ -163,6 +163,9 @@ test('the SDK\'s files: upload, list, download, delete', async () => {
   assert.deepEqual((await files.list()).items, []);
   await refused(404, 10404, 'ToolRouterV2_FileNotFound', 'POST', `${PATH}/${sessionId}/mounts/files/download_url`, path);
   await refused(404, 10404, 'ToolRouterV2_FileNotFound', 'GET', `${PATH}/${sessionId}/mounts/other/items`);
+  for (const mimetype of ['text', 'text/html\r\nset-cookie: a', 'text/é']) {
+    await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { ...path, mimetype });
+  }
   for (const bad of ['..', 'a/../../b', '/', 'a//b', 'x'.repeat(600)]) {
     await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { mount_relative_path: bad });
   }
@@ -455,6 +458,28 @@ test('an agent by MCP alone: search, connect, wait, execute', async (t) => {
   assert.ok(!(await mcp.listTools()).tools.some((tool) => /CONNECTIONS/.test(tool.name)), 'a patch counts at once');
   await good('DELETE', at(session));
   await refusal(mcp.listTools());
+});
+
+test('waiting for connections ends with the sandbox, and with the last of all', async () => {
+  const own = await startSandbox();
+  const session = await create('waiter', { manage_connections: { enable_wait_for_connections: true } }, own);
+  const wait = async (given) => (await good('POST', at(session, '/execute_meta'), { slug: 'COMPOSIO_WAIT_FOR_CONNECTIONS', arguments: given }, own)).data.results;
+  const states = (results) => Object.fromEntries(Object.entries(results).map(([toolkit, { status }]) => [toolkit, status]));
+  const links = await Promise.all(['gmail', 'slack'].map((toolkit) => good('POST', at(session, '/link'), { toolkit }, own)));
+  assert.deepEqual(states(await wait({ toolkits: ['gmail', 'notion'] })), { gmail: 'INITIATED', notion: 'NOT_FOUND' });
+  const all = wait({ toolkits: ['gmail', 'slack'], mode: 'all' });
+  await consent(links[0].redirect_url, 'Deny');
+  assert.deepEqual(states(await wait({ toolkits: ['gmail', 'slack'] })), { gmail: 'FAILED', slack: 'INITIATED' });
+  await consent(links[1].redirect_url, 'Approve');
+  assert.deepEqual(states(await all), { gmail: 'FAILED', slack: 'ACTIVE' });
+  await good('POST', at(session, '/link'), { toolkit: 'slack' }, own);
+  const last = wait({ toolkits: ['slack'] });
+  await until('the request is there', async () => {
+    const { items } = await (await control(own.url, 'GET', 'requests')).json();
+    return items.at(-1).path.endsWith('/execute_meta') && items.at(-1).status === null;
+  });
+  const { code } = await own.stop();
+  assert.deepEqual([code, states(await last)], [0, { slack: 'INITIATED' }]);
 });
 
 test('COMPOSIO_MANAGE_CONNECTIONS: list, rename and remove, as far as the session lets', async () => {
