@@ -232,8 +232,10 @@ static MUST_CHECK bool check_permissions(const struct json *permissions, struct 
 bool router_section_experimental(
         struct draft *draft, const struct json *given, const struct json *before, struct error *err)
 {
+    static const char *const members[] = {"permissions", "link_url_overwrite", NULL};
     const struct json *permissions = draft_member(given, before, "permissions");
-    if (given != NULL && !draft_expect_object(given, "experimental", NULL, err)) {
+    bool patch = draft->change->before != NULL; /* a new session's has custom tools and more */
+    if (given != NULL && !draft_expect_object(given, "experimental", patch ? members : NULL, err)) {
         return false;
     }
     if (permissions != NULL && !check_permissions(permissions, err)) {

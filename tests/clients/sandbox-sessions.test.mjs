@@ -272,11 +272,9 @@ for (const [what, code, slug, config] of [
 ]) {
   test(`refused on create and patch: ${what}`, async () => {
     await refused(400, code, slug, 'POST', PATH, { user_id: 'refused', ...config });
-    if (!config.experimental?.custom_tools && !config.experimental?.custom_toolkits) {
-      const session = await create('refused', {});
-      await refused(400, code, slug, 'PATCH', at(session), config);
-      assert.equal((await good('GET', at(session))).config_version, 1);
-    }
+    const session = await create('refused', {});
+    await refused(400, code, slug, 'PATCH', at(session), config);
+    assert.equal((await good('GET', at(session))).config_version, 1);
   });
 }
 
@@ -302,6 +300,8 @@ test('lists of a toolkit go before tags, its tags before those of the session', 
   assert.deepEqual(await shown({ tags: ['readOnlyHint'], tools: { gmail: { enable: ['GMAIL_SEND_EMAIL'] } } }), ['GMAIL_SEND_EMAIL']);
   assert.deepEqual((await shown({ tags: ['destructiveHint'], tools: { gmail: { tags: ['readOnlyHint'] } } })).sort(), reading);
   assert.deepEqual(await shown({ tools: { gmail: { disable: ['GMAIL_SEND_EMAIL'] } } }), all.filter((slug) => slug !== 'GMAIL_SEND_EMAIL'));
+  const many = await create('rules', { toolkits: { disable: [] }, tags: ['readOnlyHint', 'destructiveHint', 'openWorldHint', 'idempotentHint'], preload: { tools: 'all' } });
+  assert.deepEqual(many.warnings.map((warning) => warning.code), ['PRELOAD_TOOLS_HIGH_CONTEXT_USAGE']);
   const { items, total_items: total } = await good('GET', at(await create('rules', { preload: { tools: ['GMAIL_SEND_EMAIL'] } }), '/tools?limit=3'));
   assert.deepEqual([items.map((tool) => tool.slug), total], [META.slice(0, 3), META.length + 1]);
 });
