@@ -48,6 +48,8 @@ async function refused(status, code, slug, method, path, body, where) {
   return error;
 }
 
+const invalid = (...request) => refused(400, 4300, 'ToolRouterV2_BadRequest', ...request);
+
 const create = (user, config, where) => good('POST', PATH, { user_id: user, ...config }, where);
 const at = (session, rest_ = '') => `${PATH}/${session.session_id}${rest_}`;
 const execute = (session, slug, parameters, account) =>
@@ -59,6 +61,8 @@ async function connected(user, given = {}, where) {
   await consent(link.redirect_url, 'Approve');
   return link.connected_account_id;
 }
+
+const badPin = (body) => refused(400, 10400, 'ToolRouterV2_InvalidConnectedAccountIds', 'POST', PATH, body);
 
 const mail = (subject) => ({ recipient_email: 'ada@example.com', subject, body: 'Dear Ada' });
 
@@ -164,21 +168,23 @@ test('the SDK\'s files: upload, list, download, delete', async () => {
   await refused(404, 10404, 'ToolRouterV2_FileNotFound', 'POST', `${PATH}/${sessionId}/mounts/files/download_url`, path);
   await refused(404, 10404, 'ToolRouterV2_FileNotFound', 'GET', `${PATH}/${sessionId}/mounts/other/items`);
   for (const mimetype of ['text', 'text/html\r\nset-cookie: a', 'text/é']) {
-    await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { ...path, mimetype });
+    await invalid('POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { ...path, mimetype });
   }
   for (const bad of ['..', 'a/../../b', '/', 'a//b', 'x'.repeat(600)]) {
-    await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { mount_relative_path: bad });
+    await invalid('POST', `${PATH}/${sessionId}/mounts/files/upload_url`, { mount_relative_path: bad });
   }
 });
 
 /* ---- config ---- */
 
 test('config: `enable` is `enabled`, defaults are written out, a patch keeps what it does not name', async () => {
-  const session = await create('config user', { toolkits: { enable: ['GMAIL', 'slack'] }, tools: { slack: { disable: ['slack_send_message'] },
-    gmail: { tags: ['readOnlyHint'] } }, tags: { disable: ['destructiveHint'] }, manage_connections: { callback_url: 'https://app.example/cb' },
-  workbench: { enable_proxy_execution: false, auto_offload_threshold: 100 }, preload: { tools: ['GMAIL_FETCH_EMAILS'] } });
+  const session = await create('config user', { toolkits: { enable: ['GMAIL', 'slack'] },
+    tools: { slack: { disable: ['slack_send_message'] }, gmail: { tags: ['readOnlyHint'] } },
+    tags: { disable: ['destructiveHint'] }, manage_connections: { callback_url: 'https://app.example/cb' },
+    workbench: { enable_proxy_execution: false, auto_offload_threshold: 100 }, preload: { tools: ['GMAIL_FETCH_EMAILS'] } });
   const config = { user_id: 'config user', toolkits: { enabled: ['gmail', 'slack'] },
-    manage_connections: { callback_url: 'https://app.example/cb', enabled: true, enable_wait_for_connections: false, enable_connection_removal: true },
+    manage_connections: { callback_url: 'https://app.example/cb', enabled: true, enable_wait_for_connections: false,
+      enable_connection_removal: true },
     tools: { slack: { disabled: ['SLACK_SEND_MESSAGE'] }, gmail: { tags: { enabled: ['readOnlyHint'] } } },
     tags: { disabled: ['destructiveHint'] },
     workbench: { enable: true, proxy_execution_enabled: false, auto_offload_threshold: 100, sandbox_size: 'standard' },
@@ -202,7 +208,7 @@ test('config: `enable` is `enabled`, defaults are written out, a patch keeps wha
   const older = await good('GET', at(session, `/config_history?cursor=${history.next_cursor}`));
   assert.deepEqual(older.items.map((item) => [item.version, item.is_current, item.config]), [[1, false, config]]);
   assert.deepEqual([older.next_cursor, older.total_items], [null, 3]);
-  await refused(400, 4300, 'ToolRouterV2_BadRequest', 'PATCH', at(session), { user_id: 'somebody' });
+  await invalid('PATCH', at(session), { user_id: 'somebody' });
 });
 
 test('concurrent patches: each either counts or is told 409, and none is lost', async () => {
@@ -229,7 +235,7 @@ test('the two versions: pins are arrays in v3.1 and ids in v3, which has no atta
   assert.deepEqual((await good('GET', at(newer), undefined, { version: '/api/v3' })).config.connected_accounts, pin);
   assert.deepEqual((await good('GET', at(older))).config.connected_accounts, pins);
   for (const [version, given] of [['/api/v3.1', pin], ['/api/v3', pins]]) {
-    await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', PATH, { user_id: 'versions', connected_accounts: given }, { version });
+    await invalid('POST', PATH, { user_id: 'versions', connected_accounts: given }, { version });
   }
   assert.equal((await good('POST', at(newer, '/attach'), {})).session_id, newer.session_id);
   await refused(404, 10404, 'HTTP_NotFound', 'POST', at(newer, '/attach'), {}, { version: '/api/v3' });
@@ -257,7 +263,8 @@ for (const [what, code, slug, config] of [
   ['pins that are empty', 4300, 'ToolRouterV2_BadRequest', { connected_accounts: { gmail: [] } }],
   ['a pin that is none', 10400, 'ToolRouterV2_InvalidConnectedAccountIds', { connected_accounts: { gmail: ['ca_none'] } }],
   ['preload of everything', 4300, 'ToolRouterV2_BadRequest', { preload: { tools: 'all' } }],
-  ['preload of what is not allowed', 4300, 'ToolRouterV2_BadRequest', { toolkits: { disable: ['gmail'] }, preload: { tools: ['GMAIL_FETCH_EMAILS'] } }],
+  ['preload of what is not allowed', 4300, 'ToolRouterV2_BadRequest',
+    { toolkits: { disable: ['gmail'] }, preload: { tools: ['GMAIL_FETCH_EMAILS'] } }],
   ['preload of an unknown tool', 4300, 'ToolRouterV2_BadRequest', { preload: { tools: ['GMAIL_NONE'] } }],
   ['a callback that is no URL', 4300, 'ToolRouterV2_BadRequest', { manage_connections: { callback_url: 'javascript:alert(1)' } }],
   ['a switch that is a text', 4300, 'ToolRouterV2_BadRequest', { search: { enable: 'yes' } }],
@@ -283,13 +290,15 @@ test('refused: a session without a user, one that is none, permissions that ask'
   for (const version of VERSIONS) {
     await refused(404, 10404, 'ToolRouterV2_SessionNotFound', 'GET', `${PATH}/trs_none`, undefined, { version });
   }
-  await refused(501, 10501, 'HTTP_NotImplemented', 'POST', PATH, { user_id: 'asked', experimental: { permissions: { default: 'ask_every_call' } } });
+  const asking = { user_id: 'asked', experimental: { permissions: { default: 'ask_every_call' } } };
+  await refused(501, 10501, 'HTTP_NotImplemented', 'POST', PATH, asking);
 });
 
 /* ---- what is allowed ---- */
 
 test('lists of a toolkit go before tags, its tags before those of the session', async () => {
-  const shown = async (config) => (await create('rules', { ...DIRECT, preload: { tools: 'all' }, toolkits: { enable: ['gmail'] }, ...config })).tool_router_tools;
+  const whole = { ...DIRECT, preload: { tools: 'all' }, toolkits: { enable: ['gmail'] } };
+  const shown = async (config) => (await create('rules', { ...whole, ...config })).tool_router_tools;
   const all = await shown({});
   const hints = async (hint) => (await good('GET', '/tools?toolkit_slug=gmail&limit=100')).items.filter((tool) => tool.tags.includes(hint))
     .map((tool) => tool.slug).sort();
@@ -300,9 +309,10 @@ test('lists of a toolkit go before tags, its tags before those of the session', 
   assert.deepEqual(await shown({ tags: ['readOnlyHint'], tools: { gmail: { enable: ['GMAIL_SEND_EMAIL'] } } }), ['GMAIL_SEND_EMAIL']);
   assert.deepEqual((await shown({ tags: ['destructiveHint'], tools: { gmail: { tags: ['readOnlyHint'] } } })).sort(), reading);
   assert.deepEqual(await shown({ tools: { gmail: { disable: ['GMAIL_SEND_EMAIL'] } } }), all.filter((slug) => slug !== 'GMAIL_SEND_EMAIL'));
-  const many = await create('rules', { toolkits: { disable: [] }, tags: ['readOnlyHint', 'destructiveHint', 'openWorldHint', 'idempotentHint'], preload: { tools: 'all' } });
+  const many = await create('rules', { tags: ['readOnlyHint', 'destructiveHint', 'openWorldHint'], preload: { tools: 'all' } });
   assert.deepEqual(many.warnings.map((warning) => warning.code), ['PRELOAD_TOOLS_HIGH_CONTEXT_USAGE']);
-  const { items, total_items: total } = await good('GET', at(await create('rules', { preload: { tools: ['GMAIL_SEND_EMAIL'] } }), '/tools?limit=3'));
+  const one = await create('rules', { preload: { tools: ['GMAIL_SEND_EMAIL'] } });
+  const { items, total_items: total } = await good('GET', at(one, '/tools?limit=3'));
   assert.deepEqual([items.map((tool) => tool.slug), total], [META.slice(0, 3), META.length + 1]);
 });
 
@@ -322,10 +332,11 @@ test('what the session does not allow is refused, whichever way', async (t) => {
     { tool_slug: 'GMAIL_FETCH_EMAILS', arguments: { max_results: 1 } }] });
   assert.deepEqual(data.results.map((one) => [one.index, one.error === null]), [[0, false], [1, false], [2, true]]);
   assert.deepEqual([data.total_count, data.success_count, data.error_count], [3, 1, 2]);
-  const { data: { not_found: missing } } = await called(mcp, 'COMPOSIO_GET_TOOL_SCHEMAS', { tool_slugs: ['GMAIL_SEND_EMAIL', 'GMAIL_FETCH_EMAILS'] });
+  const slugs = { tool_slugs: ['GMAIL_SEND_EMAIL', 'GMAIL_FETCH_EMAILS'] };
+  const { data: { not_found: missing } } = await called(mcp, 'COMPOSIO_GET_TOOL_SCHEMAS', slugs);
   assert.deepEqual(missing, ['GMAIL_SEND_EMAIL']);
   await good('PATCH', at(session), { search: { enable: false } });
-  await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', at(session, '/search'), { queries: [{ use_case: 'read email' }] });
+  await invalid('POST', at(session, '/search'), { queries: [{ use_case: 'read email' }] });
 });
 
 test('what would need a machine to run code says so', async (t) => {
@@ -350,10 +361,10 @@ test('accounts: the pinned one exactly, else the newest ACTIVE; never another us
   assert.deepEqual(await subjects('owner', first), ['To the named', 'To the pinned']);
   assert.deepEqual(await subjects('owner', second), ['To the newest']);
   assert.deepEqual(await subjects(other, theirs), []);
-  await refused(400, 10400, 'ToolRouterV2_InvalidConnectedAccountIds', 'POST', PATH, { user_id: 'owner', connected_accounts: { gmail: [theirs] } });
-  await refused(400, 10400, 'ToolRouterV2_InvalidConnectedAccountIds', 'POST', PATH, { user_id: 'owner', connected_accounts: { slack: [first] } });
-  await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', PATH, { user_id: 'owner', connected_accounts: { gmail: [first, second] } });
-  await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', at(free, '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS', account: theirs });
+  await badPin({ user_id: 'owner', connected_accounts: { gmail: [theirs] } });
+  await badPin({ user_id: 'owner', connected_accounts: { slack: [first] } });
+  await invalid('POST', PATH, { user_id: 'owner', connected_accounts: { gmail: [first, second] } });
+  await invalid('POST', at(free, '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS', account: theirs });
 
   await control(sandbox.url, 'POST', `accounts/${first}`, { status: 'EXPIRED' });
   const run = { tool_slug: 'GMAIL_FETCH_EMAILS', arguments: {} };
@@ -365,13 +376,14 @@ test('accounts: the pinned one exactly, else the newest ACTIVE; never another us
 test('several accounts: one has to be named where the session wants it, by id, word id or alias', async () => {
   const [first, second] = [await connected('several', { alias: 'work' }), await connected('several')];
   const session = await create('several', { multi_account: { enable: true, require_explicit_selection: true } });
-  const error = await refused(400, 4300, 'ToolRouterV2_BadRequest', 'POST', at(session, '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS' });
+  const error = await invalid('POST', at(session, '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS' });
   for (const name of [first, second, 'work']) assert.ok(error.message.includes(name), error.message);
   await execute(session, 'GMAIL_SEND_EMAIL', mail('To work'), 'work');
   const { word_id: word } = await good('GET', `/connected_accounts/${second}`);
   await execute(session, 'GMAIL_SEND_EMAIL', mail('To the word'), word);
   assert.deepEqual([await subjects('several', first), await subjects('several', second)], [['To work'], ['To the word']]);
-  const { toolkit_connection_statuses: [status] } = await good('POST', at(session, '/search'), { queries: [{ use_case: 'send email by gmail' }] });
+  const query = { queries: [{ use_case: 'send email by gmail' }] };
+  const { toolkit_connection_statuses: [status] } = await good('POST', at(session, '/search'), query);
   assert.deepEqual([status.account_selection, status.accounts.map((account) => account.id)], ['required', [second, first]]);
   const both = await create('several', { multi_account: { enable: true }, connected_accounts: { gmail: [first, second] } });
   await execute(both, 'GMAIL_SEND_EMAIL', mail('To the first pinned'));
@@ -380,13 +392,15 @@ test('several accounts: one has to be named where the session wants it, by id, w
 
 test('SHARED accounts: pinned by those whom their list lets, one for a toolkit, never chosen otherwise', async () => {
   const shared = (list) => connected('sharer', { experimental: { account_type: 'SHARED', acl_config_for_shared: list } });
-  const [open, closed] = [await shared({ allowed_user_ids: ['guest'] }), await shared({ allow_all_users: true, not_allowed_user_ids: ['guest'] })];
+  const open = await shared({ allowed_user_ids: ['guest'] });
+  const closed = await shared({ allow_all_users: true, not_allowed_user_ids: ['guest'] });
   const session = await create('guest', { connected_accounts: { gmail: [open] } });
   assert.equal((await execute(session, 'GMAIL_FETCH_EMAILS', { max_results: 1 })).error, null);
-  await refused(400, 10400, 'ToolRouterV2_InvalidConnectedAccountIds', 'POST', PATH, { user_id: 'guest', connected_accounts: { gmail: [closed] } });
+  await badPin({ user_id: 'guest', connected_accounts: { gmail: [closed] } });
   await refused(400, 4347, 'ToolRouterV2_MultipleSharedAccountsPerToolkit', 'POST', PATH,
     { user_id: 'sharer', multi_account: { enable: true }, connected_accounts: { gmail: [open, closed] } });
-  await refused(400, 4302, 'ToolRouterV2_NoActiveConnection', 'POST', at(await create('sharer', {}), '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS' });
+  const free = await create('sharer', {});
+  await refused(400, 4302, 'ToolRouterV2_NoActiveConnection', 'POST', at(free, '/execute'), { tool_slug: 'GMAIL_FETCH_EMAILS' });
 });
 
 test('permissions: what is always denied is not executed', async () => {
@@ -426,7 +440,8 @@ test('linking: the session\'s auth config and callback; what cannot be linked is
 /* ---- MCP ---- */
 
 test('an agent by MCP alone: search, connect, wait, execute', async (t) => {
-  const session = await create('agent', { manage_connections: { enable_wait_for_connections: true }, preload: { tools: ['GMAIL_FETCH_EMAILS'] } });
+  const session = await create('agent', { manage_connections: { enable_wait_for_connections: true },
+    preload: { tools: ['GMAIL_FETCH_EMAILS'] } });
   const mcp = await client(t, session);
   const { tools } = await mcp.listTools();
   assert.deepEqual(tools.map((tool) => tool.name), session.tool_router_tools);
@@ -463,7 +478,8 @@ test('an agent by MCP alone: search, connect, wait, execute', async (t) => {
 test('waiting for connections ends with the sandbox, and with the last of all', async () => {
   const own = await startSandbox();
   const session = await create('waiter', { manage_connections: { enable_wait_for_connections: true } }, own);
-  const wait = async (given) => (await good('POST', at(session, '/execute_meta'), { slug: 'COMPOSIO_WAIT_FOR_CONNECTIONS', arguments: given }, own)).data.results;
+  const wait = async (given) => (await good('POST', at(session, '/execute_meta'),
+    { slug: 'COMPOSIO_WAIT_FOR_CONNECTIONS', arguments: given }, own)).data.results;
   const states = (results) => Object.fromEntries(Object.entries(results).map(([toolkit, { status }]) => [toolkit, status]));
   const links = await Promise.all(['gmail', 'slack'].map((toolkit) => good('POST', at(session, '/link'), { toolkit }, own)));
   assert.deepEqual(states(await wait({ toolkits: ['gmail', 'notion'] })), { gmail: 'INITIATED', notion: 'NOT_FOUND' });
