@@ -59,12 +59,14 @@ bool router_allows_toolkit(const struct router_session *session, const char *too
     return choice_allows(json_get(session->config, "toolkits"), toolkit);
 }
 
-/* A toolkit's list goes before all tags, a toolkit's tags before those of the session. */
+/* Sessions have the latest versions. A toolkit's list goes before all tags, a toolkit's tags before those of the
+ * session. */
 bool router_allows_tool(const struct router_session *session, const struct tool *tool)
 {
     const struct json *rule = json_get(json_get(session->config, "tools"), tool->toolkit->slug);
     const struct json *tags = json_get(rule, "tags");
-    if (!router_allows_toolkit(session, tool->toolkit->slug)) {
+    if (!tool_has_version(tool, CATALOG_VERSION) ||
+            !router_allows_toolkit(session, tool->toolkit->slug)) {
         return false;
     }
     if (rule != NULL && tags == NULL) {
