@@ -180,7 +180,7 @@ struct fault faults_match(
     return found;
 }
 
-static void fault_write(const struct ordered_fault *ordered, struct json_writer *json)
+const char *fault_kind_name(enum fault_kind kind)
 {
     static const char *const kinds[] = {
             [FAULT_NONE] = "latency",
@@ -192,6 +192,11 @@ static void fault_write(const struct ordered_fault *ordered, struct json_writer 
             [FAULT_DRIP] = "drip",
             [FAULT_DUPLICATE] = "duplicate",
     };
+    return kinds[kind];
+}
+
+static void fault_write(const struct ordered_fault *ordered, struct json_writer *json)
+{
     json_begin_object(json);
     json_write_name(json, "method");
     json_write_text(json, ordered->method);
@@ -200,7 +205,7 @@ static void fault_write(const struct ordered_fault *ordered, struct json_writer 
     json_write_name(json, "user");
     json_write_text(json, ordered->user);
     json_write_name(json, "kind");
-    json_write_text(json, kinds[ordered->fault.kind]);
+    json_write_text(json, fault_kind_name(ordered->fault.kind));
     json_write_name(json, "seen");
     json_write_int(json, ordered->seen);
     json_write_name(json, "left");

@@ -51,5 +51,7 @@ bool faults_ask_for_users(const struct faults *faults);
 /* What is to happen to this request; it counts as one of each fault that it matches. `user` NULL: nobody's. */
 struct fault faults_match(
         struct faults *faults, struct slice method, struct slice path, const char *user);
+/* "status", "reset", …; "latency" for FAULT_NONE */
+const char *fault_kind_name(enum fault_kind kind);
 /* The array, with `seen` and `left` in each. */
 void faults_write(const struct faults *faults, struct json_writer *json);

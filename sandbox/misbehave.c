@@ -147,7 +147,7 @@ static void write_gateway_page(struct call *call, int status)
             call->status, call->status);
 }
 
-bool misbehave_send(struct call *call, const struct fault *fault)
+bool misbehave_spoil(struct call *call, const struct fault *fault)
 {
     if (fault->retry_after_s > 0) {
         call_add_header(call, "Retry-After", mem_printf(call->memory, "%d", fault->retry_after_s));
@@ -155,9 +155,9 @@ bool misbehave_send(struct call *call, const struct fault *fault)
     switch (fault->kind) {
     case FAULT_NONE:
     case FAULT_DUPLICATE:
+    case FAULT_DRIP:
         break;
     case FAULT_RESET:
-        http_reset(call->request);
         return false;
     case FAULT_STATUS:
         fail(call, fault->status);
@@ -173,14 +173,19 @@ bool misbehave_send(struct call *call, const struct fault *fault)
     case FAULT_HTML:
         write_gateway_page(call, fault->status);
         break;
-    case FAULT_DRIP:
-        if (call->out.length == 0 || slice_is(call->request->method, "HEAD")) {
-            break; /* nothing to drip */
-        }
+    }
+    return true;
+}
+
+void misbehave_send(struct call *call, const struct fault *fault)
+{
+    bool drips = call->out.length > 0 && !slice_is(call->request->method, "HEAD");
+    if (fault->kind == FAULT_RESET) {
+        http_reset(call->request);
+    } else if (fault->kind == FAULT_DRIP && drips) {
         call_add_header(call, "X-Request-Id", call->request_id);
         drip_begin(call, fault);
-        return true;
+    } else {
+        call_answer(call);
     }
-    call_answer(call);
-    return true;
 }

@@ -7,7 +7,9 @@
  * that path or body names. NULL: nobody's. */
 SUSPENDS MUST_CHECK bool misbehave_user_of(
         struct call *call, const char **user_out, struct error *err);
-/* Send the call's answer, or what the fault makes of it. False: no whole answer was sent. */
-bool misbehave_send(struct call *call, const struct fault *fault);
+/* Make of the call's answer what the fault makes of it. False: there is to be none. */
+bool misbehave_spoil(struct call *call, const struct fault *fault);
+/* Send it, as slowly as the fault says, or end the connection. */
+void misbehave_send(struct call *call, const struct fault *fault);
 /* Wait until no answer drips any more; their connections are closed before. */
 SUSPENDS MUST_CHECK bool misbehave_drain(struct sandbox *sandbox, struct error *err);

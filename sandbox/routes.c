@@ -350,6 +350,19 @@ static MUST_CHECK bool find_fault(struct call *call, struct fault *out, struct e
     return out->latency_ms == 0 || fiber_sleep(out->latency_ms, err);
 }
 
+static void trace_call(
+        struct call *call, enum route_area area, const struct fault *fault, bool answered)
+{
+    if (call->sandbox->trace == NULL || area != ROUTE_API) {
+        return;
+    }
+    const struct trace_answer answer = {.status = answered ? call->status : 0,
+            .content_type = call->content_type,
+            .body = buffer_slice(&call->out),
+            .spoiled = fault->kind == FAULT_NONE ? NULL : fault_kind_name(fault->kind)};
+    trace_add(call->sandbox->trace, call->now_ms, call->request, &answer);
+}
+
 static void handle(struct call *call, enum route_area area, struct slice path)
 {
     struct sandbox *sandbox = call->sandbox;
@@ -357,9 +370,10 @@ static void handle(struct call *call, enum route_area area, struct slice path)
     int64_t began_ms = clock_monotonic_ms();
     int64_t entry = journal_add(
             sandbox->journal, call->now_ms, request->method, request->target, request->body);
-    struct fault fault;
+    struct fault fault = {0};
     struct error err = {0};
     if (!find_fault(call, &fault, &err)) {
+        trace_call(call, area, &fault, false);
         return;
     }
     if (fault.kind == FAULT_DUPLICATE) {
@@ -372,9 +386,11 @@ static void handle(struct call *call, enum route_area area, struct slice path)
     if (takes_effect(&fault)) {
         answer(call, area, path);
     }
-    bool whole = misbehave_send(call, &fault);
+    bool answered = misbehave_spoil(call, &fault);
+    trace_call(call, area, &fault, answered); /* before anybody can have the answer and look */
+    misbehave_send(call, &fault);
     journal_note(
-            sandbox->journal, entry, whole ? call->status : 0, clock_monotonic_ms() - began_ms);
+            sandbox->journal, entry, answered ? call->status : 0, clock_monotonic_ms() - began_ms);
 }
 
 void sandbox_handle(void *context, struct http_request *request)

@@ -231,7 +231,10 @@ bool sandbox_start(void *owner, struct loop *loop, const struct sandbox_options 
     const char *database = options->database_url == NULL ? temporary_file_new(sandbox, err)
                                                          : options->database_url;
     const char *host = options->host == NULL ? "127.0.0.1" : options->host;
-    if (database == NULL || !open_store(sandbox, loop, database, err) ||
+    if (database == NULL ||
+            (options->trace_path != NULL &&
+                    !trace_open(sandbox, options->trace_path, &sandbox->trace, err)) ||
+            !open_store(sandbox, loop, database, err) ||
             (options->seed.length > 0 && !apply_seed(sandbox, options->seed, err)) ||
             !listen_on(sandbox, loop, host, options->port, sandbox_handle, &sandbox->server, err) ||
             (options->consent_host != NULL &&

@@ -22,13 +22,14 @@ struct sandbox_options {
             database_url; /* "file:./sandbox.db"; NULL: a temporary file, removed with the sandbox */
     const char *api_key;  /* the key accepted; NULL: any that begins with ak_ */
     const char *consent_host; /* the consent pages as of a provider of their own, on this host … */
-    int consent_port;  /* … and port, with Cross-Origin-Opener-Policy; NULL: with the rest */
-    struct slice seed; /* JSON as sandbox/seed.h has it; length 0: none */
-    int rate_limit;    /* requests a minute before 429; 0: 1,000,000 */
+    int consent_port;       /* … and port, with Cross-Origin-Opener-Policy; NULL: with the rest */
+    struct slice seed;      /* JSON as sandbox/seed.h has it; length 0: none */
+    int rate_limit;         /* requests a minute before 429; 0: 1,000,000 */
+    const char *trace_path; /* a file to append requests and answers to: trace.h; NULL: none */
 };
 
 /* Open the file, bring its tables up to date and listen. Copies the options.
- * False: as db_store_open(), db_migrate() and http_server_new(). */
+ * False: as db_store_open(), db_migrate(), http_server_new() and trace_open(). */
 SUSPENDS MUST_CHECK bool sandbox_start(void *owner, struct loop *loop,
         const struct sandbox_options *options, struct sandbox **sandbox_out, struct error *err);
 int sandbox_port(const struct sandbox *sandbox);

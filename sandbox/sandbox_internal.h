@@ -8,6 +8,7 @@
 #include "sandbox/journal.h"
 #include "sandbox/mcp_session.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/trace.h"
 
 /* The auth configs that exist from the beginning are SANDBOX_AUTH_CONFIG_PREFIX and the toolkit's slug. */
 #define SANDBOX_AUTH_CONFIG_PREFIX "ac_sandbox_"
@@ -31,6 +32,7 @@ struct sandbox {
     const struct catalog *catalog;
     struct journal *journal;
     struct faults *faults;
+    struct trace *trace; /* NULL: none is kept */
     struct mcp_sessions *mcp_sessions;
     struct project *project;
     struct webhooks *webhooks;

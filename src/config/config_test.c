@@ -376,7 +376,11 @@ START_TEST(help_of_a_verb_has_what_it_uses)
             "Log:\n"
             "  LOG_LEVEL\n"
             "      The least important lines that are written to standard error.\n"
-            "      debug, info, warn or error; default info\n");
+            "      debug, info, warn or error; default info\n"
+            "  SANDBOX_TRACE\n"
+            "      A file to which the emulator of Composio adds a line of JSON for each request: "
+            "what was sent and answered, secrets masked.\n"
+            "      text; when not set: none is kept\n");
     mem_free(owner);
 }
 END_TEST

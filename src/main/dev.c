@@ -134,6 +134,7 @@ int verb_sandbox(const struct verb_arguments *arguments)
     struct sandbox_options options = {
             .database_url =
                     database == NULL ? NULL : mem_printf(arguments->owner, "file:%s", database),
+            .trace_path = arguments->config->sandbox_trace,
     };
     struct error err = {0};
     struct sandbox_thread *thread = NULL;
@@ -188,6 +189,7 @@ static bool dev_start(const struct verb_arguments *arguments, struct config *con
     struct sandbox_options options = {
             .database_url = "file:./" DATA_DIRECTORY "/sandbox.db",
             .api_key = SANDBOX_KEY,
+            .trace_path = arguments->config->sandbox_trace,
     };
     sandbox_addresses(arguments->config, &options);
     if (!make_directory(err)) {
