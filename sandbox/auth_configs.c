@@ -126,7 +126,9 @@ static void auth_config_write(struct call *call, const struct auth_config *confi
     json_write_bool(json, config->managed);
     json_write_name(json, "credentials");
     write_credentials(call, config);
-    write_json_member(json, "proxy_config", config->proxy_config);
+    if (config->proxy_config != NULL || call->v31) { /* not nullable in v3 */
+        write_json_member(json, "proxy_config", config->proxy_config);
+    }
     json_write_name(json, "status");
     json_write_text(json, config->status);
     json_write_name(json, "created_by");
