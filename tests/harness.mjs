@@ -1,5 +1,6 @@
 /* Starts the program for tests: on free ports, in a directory of its own, with nothing of the caller's settings. What was
- * started ends with the test process at the latest. The program is $TENON, else build/tenon. */
+ * started ends with the test process at the latest. The program is $TENON, else build/tenon. With $TENON_TRACE_DIR every
+ * sandbox leaves a trace there, which tests/openapi holds against Composio's document. */
 import { spawn } from 'node:child_process';
 import { webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,6 +28,11 @@ export function tempDir() {
   directories.add(directory);
   return directory;
 }
+
+let traces = 0;
+/** Where a sandbox is to leave its trace (SANDBOX_TRACE). */
+export const traceFile = () => join(resolve(process.env.TENON_TRACE_DIR ?? tempDir()), `${process.pid}-${++traces}.jsonl`);
+const tracing = () => (process.env.TENON_TRACE_DIR ? { SANDBOX_TRACE: traceFile() } : {});
 
 /** What the program is to see: enough to run, what steers the sanitizers, and what the test gives. */
 function environment(env) {
@@ -110,11 +116,11 @@ async function start(verb, { dir, args = [], lines = 1 }, env) {
 
 /** `tenon dev`. The same `dir` again goes on with the same data. */
 export const startDev = ({ dir = tempDir(), env = {} } = {}) =>
-  start('dev', { dir, lines: 2 }, { LISTEN: '127.0.0.1:0', SANDBOX_LISTEN: '127.0.0.1:0', ...env });
+  start('dev', { dir, lines: 2 }, { LISTEN: '127.0.0.1:0', SANDBOX_LISTEN: '127.0.0.1:0', ...tracing(), ...env });
 
 /** `tenon sandbox`, forgetting everything at its end unless `args` has --database. */
 export const startSandbox = ({ dir = tempDir(), env = {}, args = [] } = {}) =>
-  start('sandbox', { dir, args }, { SANDBOX_LISTEN: '127.0.0.1:0', ...env });
+  start('sandbox', { dir, args }, { SANDBOX_LISTEN: '127.0.0.1:0', ...tracing(), ...env });
 
 /** `tenon serve`; `env` says what it needs (DATABASE_URL, JWT_SECRET, …). `migrate` and `setup` come before it. */
 export const startServe = ({ dir = tempDir(), env = {} } = {}) =>
