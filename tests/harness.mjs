@@ -3,9 +3,9 @@
  * sandbox leaves a trace there, which tests/openapi holds against Composio's document. */
 import { spawn } from 'node:child_process';
 import { webcrypto } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const tenon = resolve(process.env.TENON ?? fileURLToPath(new URL('../build/tenon', import.meta.url)));
@@ -41,8 +41,8 @@ function environment(env) {
   return Object.fromEntries([...kept, ...given]);
 }
 
-function launch(verb, args, dir, env, input) {
-  const child = spawn(tenon, [verb, ...args], { cwd: dir, env: environment(env), stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+function launch(program, args, dir, env, input) {
+  const child = spawn(program, args, { cwd: dir, env: environment(env), stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
   child.stdin?.end(input);
   const output = { stdout: '', stderr: '' };
   running.add(child);
@@ -60,11 +60,21 @@ function launch(verb, args, dir, env, input) {
 /** Run a verb to its end: `run('migrate', [], {dir, env})`; `input` is what somebody types, `started` is given its
  * ChildProcess. */
 export async function run(verb, args = [], { dir = tempDir(), env = {}, input, started } = {}) {
-  const { child, output, ended } = launch(verb, args, dir, env, input);
-  started?.(child);
+  const program = launch(tenon, [verb, ...args], dir, env, input);
+  started?.(program.child);
+  return outcome(program);
+}
+
+async function outcome({ output, ended }) {
   const { code, signal, error } = await ended;
   if (error) throw error;
   return { code, signal, ...output };
+}
+
+/** Another program of the same build, as 'src/composio_call'; undefined when it was built without tests. */
+export function companion(name) {
+  const program = join(dirname(tenon), name);
+  return existsSync(program) ? (args, env = {}) => outcome(launch(program, args, tempDir(), env)) : undefined;
 }
 
 /** Resolves when the program has printed `count` lines; rejects with what it said when it ended or took too long. */
@@ -98,7 +108,7 @@ function firstLines(count, { child, output, ended }) {
  *   stop(signal)      end it, SIGTERM by default; resolves with {code, signal}
  *   log()             what it wrote to standard error so far: JSON lines */
 async function start(verb, { dir, args = [], lines = 1 }, env) {
-  const program = launch(verb, args, dir, env);
+  const program = launch(tenon, [verb, ...args], dir, env);
   const [url, sandbox] = await firstLines(lines, program);
   return {
     url,
