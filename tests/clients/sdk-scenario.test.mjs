@@ -163,6 +163,22 @@ const coreAreas = {
     await fails(core.mcp.create('no toolkits', {}), sdk.ValidationError);
   },
 
+  async 'the rest of auth configs, toolkits, tools and webhooks'() {
+    const { id } = await did(core.authConfigs.create('github', { type: 'use_custom_auth', name: 'own app', authScheme: 'OAUTH2',
+      credentials: { client_id: 'id', client_secret: 'a secret' } }));
+    await did(core.authConfigs.update(id, { type: 'custom', credentials: { client_id: 'another' } }));
+    assert.equal((await did(core.authConfigs.get(id))).credentials.client_id, 'another');
+    await did(core.authConfigs.delete(id));
+    assert.ok((await did(core.toolkits.listCategories())).items.length > 0);
+    const account = await linked('proxy user', 'ac_sandbox_github');
+    const answer = await did(core.tools.proxyExecute({ endpoint: '/user', method: 'GET', connectedAccountId: account.id }));
+    assert.equal(answer.status, 200);
+    assert.ok((await did(core.tools.getInput('GMAIL_FETCH_EMAILS', { text: 'the last 3 mails' }))).arguments);
+    const subscription = await did(core.triggers.setWebhookSubscription({ webhookUrl: `${UNREACHABLE}/hook`,
+      enabledEvents: ['composio.connected_account.expired'] }));
+    assert.match(subscription.id, /^ws_/);
+  },
+
   async 'keys, outages and limits'() {
     const read = (options) => core.authConfigs.get('ac_sandbox_gmail', options);
     const once = { maxRetries: 0 };
@@ -290,6 +306,50 @@ const clientAreas = {
     for (const { id } of [server, custom]) await did(client.mcp.delete(id));
     await fails(client.mcp.retrieve(server.id), Client.NotFoundError);
     await fails(client.mcp.create({ name: 'x', auth_config_ids: [] }), Client.BadRequestError);
+  },
+
+  async 'changes in part'(client, version, user) {
+    const { auth_config: { id: authConfig } } = await did(client.authConfigs.create({ toolkit: { slug: 'github' }, auth_config: {
+      type: 'use_custom_auth', authScheme: 'OAUTH2', name: 'own app', credentials: { client_id: 'id', client_secret: 'a secret' } } }));
+    await did(client.authConfigs.update(authConfig, { type: 'custom', name: 'renamed' }));
+    assert.equal((await did(client.authConfigs.retrieve(authConfig))).name, 'renamed');
+    await fails(client.authConfigs.update('ac_none', { type: 'custom' }), Client.NotFoundError);
+    await did(client.authConfigs.delete(authConfig));
+    if (version === 'v3') return; // accounts cannot be changed there
+    const account = await linked(`changer ${user}`);
+    assert.equal((await did(client.connectedAccounts.patch(account.id, { alias: 'mine' }))).id, account.id);
+    assert.equal((await did(client.connectedAccounts.retrieve(account.id))).alias, 'mine');
+    await did(client.connectedAccounts.delete(account.id));
+  },
+
+  async 'the rest of toolkits and tools'(client, version, user) {
+    assert.ok((await did(client.toolkits.retrieveCategories())).items.length > 0);
+    assert.ok((await did(client.toolkits.retrieveChangelog())).items.length > 0);
+    const several = await did(client.toolkits.retrieveMulti({ toolkits: ['gmail', 'slack'] }));
+    assert.deepEqual(several.items.map(({ slug }) => slug).sort(), ['gmail', 'slack']);
+    if (version === 'v3.1') assert.ok((await did(client.tools.retrieveRequiredScopes({ tools: ['GMAIL_FETCH_EMAILS'] }))));
+    assert.ok((await did(client.tools.getInput('GMAIL_FETCH_EMAILS', { text: 'the last 3 mails' }))).arguments);
+    const account = await linked(`proxy ${user}`, 'ac_sandbox_github');
+    const proxied = await did(client.tools.proxy({ endpoint: '/user', method: 'GET', connected_account_id: account.id }));
+    assert.equal(proxied.status, 200);
+    await fails(client.tools.proxy({ endpoint: 'https://elsewhere.example/', method: 'GET', connected_account_id: account.id }),
+      Client.BadRequestError);
+    await did(client.connectedAccounts.delete(account.id));
+  },
+
+  async 'webhook subscriptions'(client, version) {
+    if (version === 'v3') return; // newer than v3
+    for (const { id } of (await did(client.webhookSubscriptions.list())).items) await did(client.webhookSubscriptions.delete(id));
+    const [{ event_type: event }] = (await did(client.webhookSubscriptions.listEventTypes())).items;
+    const made = await did(client.webhookSubscriptions.create({ webhook_url: `${UNREACHABLE}/hook`, enabled_events: [event] }));
+    await fails(client.webhookSubscriptions.create({ webhook_url: `${UNREACHABLE}/2`, enabled_events: [event] }), Client.ConflictError);
+    await fails(client.webhookSubscriptions.create({ webhook_url: 'no URL', enabled_events: [event] }), Client.BadRequestError);
+    const changed = await did(client.webhookSubscriptions.update(made.id, { webhook_url: `${UNREACHABLE}/other` }));
+    assert.equal(changed.webhook_url, `${UNREACHABLE}/other`);
+    assert.notEqual((await did(client.webhookSubscriptions.rotateSecret(made.id))).secret, made.secret);
+    assert.equal((await did(client.webhookSubscriptions.retrieve(made.id))).id, made.id);
+    await did(client.webhookSubscriptions.delete(made.id));
+    await fails(client.webhookSubscriptions.retrieve(made.id), Client.NotFoundError);
   },
 
   async 'keys, outages and limits'(client, version) {

@@ -4,41 +4,9 @@
 /** Operations that no test exercises with success, under /api/ and each of `versions`. */
 export const NOT_EXERCISED = [
   {
-    reason: 'auth configs and accounts cannot be changed in the sandbox yet',
-    versions: ['v3.1'],
-    operations: ['PATCH /auth_configs/{nanoid}', 'PATCH /connected_accounts/{nanoid}'],
-  },
-  {
-    reason: 'the same in v3, which cannot change accounts',
-    versions: ['v3'],
-    operations: ['PATCH /auth_configs/{nanoid}'],
-  },
-  {
     reason: 'the project has no settings in the sandbox yet',
     versions: ['v3.1', 'v3'],
     operations: ['GET /org/project/config', 'PATCH /org/project/config'],
-  },
-  {
-    reason: 'the rest of toolkits is not in the sandbox yet',
-    versions: ['v3.1', 'v3'],
-    operations: ['GET /toolkits/categories', 'GET /toolkits/changelog', 'POST /toolkits/multi'],
-  },
-  {
-    reason: 'requests through an account, and arguments from a text, are not in the sandbox yet',
-    versions: ['v3.1', 'v3'],
-    operations: ['POST /tools/execute/proxy', 'POST /tools/execute/{tool_slug}/input'],
-  },
-  {
-    reason: 'scopes are not in the sandbox yet',
-    versions: ['v3.1'],
-    operations: ['POST /tools/scopes/required'],
-  },
-  {
-    reason: 'webhooks are not in the sandbox yet',
-    versions: ['v3.1'],
-    operations: ['POST /webhook_subscriptions', 'GET /webhook_subscriptions', 'GET /webhook_subscriptions/event_types',
-      'GET /webhook_subscriptions/{id}', 'PATCH /webhook_subscriptions/{id}', 'DELETE /webhook_subscriptions/{id}',
-      'POST /webhook_subscriptions/{id}/rotate_secret'],
   },
   {
     reason: 'sessions are not in the sandbox yet',
