@@ -164,6 +164,7 @@ test('project config: read, changed, refused, the newer settings on v3.1 alone',
     signed_url_file_expiry_in_seconds: 3600 });
   const [, older] = await api('GET', '/org/project/config', undefined, { version: 'v3' });
   assert.equal(older.signed_url_file_expiry_in_seconds, undefined);
+  assert.equal((await api('PATCH', '/org/project/config', { display_name: 'Older' }, { version: 'v3' }))[1].display_name, 'Older');
   const [, changed] = await api('PATCH', '/org/project/config', { display_name: 'Mine', verifier_url: 'http://a/', unknown: 1 });
   assert.equal(changed.display_name, 'Mine');
   assert.equal((await ordered('GET', 'project')).verifier_url, null, 'the dashboard\'s is not the API\'s');
