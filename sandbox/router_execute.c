@@ -1,12 +1,13 @@
 #include "sandbox/router_execute.h"
 
 #include "sandbox/execute.h"
+#include "sandbox/proxy.h"
 #include "sandbox/router_meta.h"
 #include "sandbox/routes.h"
 
 /* ---- permissions ---- */
 
-/* An override of the tool and account goes before one of the account alone. */
+/* An override of the tool and account goes before one of the account alone. `slug` "*": no tool in particular. */
 static bool is_denied(const struct router_session *session, const char *slug, const char *account)
 {
     char key[256];
@@ -122,4 +123,33 @@ bool router_execute(struct call *call, struct error *err)
 bool router_execute_meta(struct call *call, struct error *err)
 {
     return execute(call, "slug", true, err);
+}
+
+/* ---- POST …/proxy_execute ---- */
+
+/* The toolkit's API as the account that the session chooses. */
+bool router_proxy_execute(struct call *call, struct error *err)
+{
+    struct router_session session;
+    struct proxy_request request;
+    struct account account;
+    const char *slug;
+    if (!field_required(call->body, "toolkit_slug", &slug, err) ||
+            !proxy_request_read(call, &request, err) || !router_session_find(call, &session, err)) {
+        return false;
+    }
+    if (!router_flag(&session, "workbench", "proxy_execution_enabled", true)) {
+        return api_error_set(
+                err, API_ROUTER_INVALID, "Proxy execution is not enabled in this session");
+    }
+    const struct toolkit *toolkit = router_toolkit_find(call, &session, slug, err);
+    if (toolkit == NULL ||
+            !router_account_choose(call, &session, toolkit->slug, NULL, &account, err)) {
+        return false;
+    }
+    if (is_denied(&session, "*", account.id)) {
+        return api_error_set(
+                err, API_FORBIDDEN, "The session's permissions deny requests as %s", account.id);
+    }
+    return proxy_run(call, &account, &request, err);
 }

@@ -8,23 +8,9 @@
 static const struct toolkit *find_toolkit(struct call *call, const struct router_session *session,
         const char *slug, struct error *err)
 {
-    const struct toolkit *toolkit = catalog_toolkit(call->sandbox->catalog, slug);
-    if (strcasecmp(slug, catalog_meta_toolkit(call->sandbox->catalog)->slug) == 0) {
-        api_error_set(
-                err, API_ROUTER_NO_AUTH, "Toolkit %.64s does not require authentication.", slug);
-        return NULL;
-    }
-    if (toolkit == NULL) {
-        api_error_set(err, API_ROUTER_TOOLKITS,
-                "Invalid toolkit slugs: %.64s. Please provide valid toolkit slugs.", slug);
-        return NULL;
-    }
-    if (!router_allows_toolkit(session, toolkit->slug)) {
-        api_error_set(err, API_ROUTER_INVALID, "Toolkit %s is not enabled in this session",
-                toolkit->slug);
-        return NULL;
-    }
-    if (json_get(json_get(session->config, "connected_accounts"), toolkit->slug) != NULL) {
+    const struct toolkit *toolkit = router_toolkit_find(call, session, slug, err);
+    const struct json *pinned = json_get(session->config, "connected_accounts");
+    if (toolkit != NULL && json_get(pinned, toolkit->slug) != NULL) {
         api_error_set(err, API_ROUTER_INVALID,
                 "A connected account is already defined for toolkit %s in this session",
                 toolkit->slug);

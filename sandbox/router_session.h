@@ -20,6 +20,9 @@ const char *router_session_url(struct call *call, const struct router_session *s
 bool router_flag(const struct router_session *session, const char *section, const char *name,
         bool otherwise);
 bool router_allows_toolkit(const struct router_session *session, const char *toolkit);
+/* One with accounts that the session allows. NULL: it is none, and err is set: ROUTER_TOOLKITS, ROUTER_NO_AUTH, ROUTER_INVALID. */
+const struct toolkit *router_toolkit_find(struct call *call, const struct router_session *session,
+        const char *slug, struct error *err);
 bool router_allows_tool(const struct router_session *session, const struct tool *tool);
 bool router_has_meta_tool(const struct router_session *session, const struct tool *tool);
 /* The tools that agents are shown: the meta tools that are on, and the preloaded ones. */

@@ -59,6 +59,28 @@ bool router_allows_toolkit(const struct router_session *session, const char *too
     return choice_allows(json_get(session->config, "toolkits"), toolkit);
 }
 
+const struct toolkit *router_toolkit_find(struct call *call, const struct router_session *session,
+        const char *slug, struct error *err)
+{
+    const struct toolkit *toolkit = catalog_toolkit(call->sandbox->catalog, slug);
+    if (strcasecmp(slug, catalog_meta_toolkit(call->sandbox->catalog)->slug) == 0) {
+        api_error_set(
+                err, API_ROUTER_NO_AUTH, "Toolkit %.64s does not require authentication.", slug);
+        return NULL;
+    }
+    if (toolkit == NULL) {
+        api_error_set(err, API_ROUTER_TOOLKITS,
+                "Invalid toolkit slugs: %.64s. Please provide valid toolkit slugs.", slug);
+        return NULL;
+    }
+    if (!router_allows_toolkit(session, toolkit->slug)) {
+        api_error_set(err, API_ROUTER_INVALID, "Toolkit %s is not enabled in this session",
+                toolkit->slug);
+        return NULL;
+    }
+    return toolkit;
+}
+
 /* Sessions have the latest versions. A toolkit's list goes before all tags, a toolkit's tags before those of the
  * session. */
 bool router_allows_tool(const struct router_session *session, const struct tool *tool)

@@ -86,6 +86,7 @@ static const struct route {
         {ROUTE_API, "GET", "/tool_router/session/{}/toolkits", router_toolkit_list},
         {ROUTE_API, "POST", "/tool_router/session/{}/execute", router_execute},
         {ROUTE_API, "POST", "/tool_router/session/{}/execute_meta", router_execute_meta},
+        {ROUTE_API, "POST", "/tool_router/session/{}/proxy_execute", router_proxy_execute},
         {ROUTE_API, "POST", "/tool_router/session/{}/link", router_link},
         {ROUTE_API, "GET", "/tool_router/session/{}/mounts/{}/items", router_file_list},
         {ROUTE_API, "POST", "/tool_router/session/{}/mounts/{}/upload_url", router_file_upload_url},

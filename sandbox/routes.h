@@ -38,7 +38,8 @@ route_handler router_session_create, router_session_get, router_session_patch,
 /* router_tools.c */
 route_handler router_tool_list, router_toolkit_list;
 /* router_search.c, router_execute.c, router_link.c, router_mcp.c */
-route_handler router_search, router_execute, router_execute_meta, router_link, router_mcp;
+route_handler router_search, router_execute, router_execute_meta, router_proxy_execute, router_link,
+        router_mcp;
 /* router_files.c */
 route_handler router_file_list, router_file_upload_url, router_file_download_url,
         router_file_delete, router_file_put, router_file_get;

@@ -412,6 +412,31 @@ test('permissions: what is always denied is not executed', async () => {
   assert.equal((await good('GET', at(session))).config.experimental, undefined);
 });
 
+test('requests to the provider go as the session\'s account, where the session lets them', async () => {
+  const account = await connected('proxied');
+  const session = await create('proxied', { toolkits: { enable: ['gmail'] } });
+  const ask = (where, body, ...expected) => [...expected, 'POST', at(where, '/proxy_execute'),
+    { toolkit_slug: 'gmail', endpoint: '/gmail/v1/users/me/profile', method: 'GET', ...body }];
+  const { status, data } = await (await composio.use(session.session_id)).proxyExecute(
+    { toolkit: 'gmail', endpoint: '/gmail/v1/users/me/profile', method: 'GET' });
+  assert.deepEqual([status, data.emailAddress], [200, 'proxied@example.com']);
+  assert.equal((await good(...ask(session, { toolkit_slug: 'GMAIL', endpoint: '/gmail/v1/nothing' }))).status, 404);
+  await invalid(...ask(session, { toolkit_slug: 'slack' }));
+  await refused(...ask(session, { toolkit_slug: 'nothing' }, 400, 10400, 'ToolRouterV2_InvalidToolkitSlugs'));
+  await refused(...ask(session, { toolkit_slug: 'composio' }, 400, 4326, 'ToolRouterV2_ToolkitsIsNoAuth'));
+  await refused(...ask(session, { endpoint: 'https://evil.example/' }, 400, 10400, 'OriginMismatch'));
+  await refused(...ask({ session_id: 'trs_none' }, {}, 404, 10404, 'ToolRouterV2_SessionNotFound'));
+  for (const bad of [{ toolkit_slug: undefined }, { endpoint: undefined }, { method: 'TRACE' }]) {
+    assert.equal((await rest(...ask(session, bad))).status, 400, JSON.stringify(bad));
+  }
+  await refused(...ask(await create('stranger', {}), {}, 400, 4302, 'ToolRouterV2_NoActiveConnection'));
+  const denied = await create('proxied', { experimental: { permissions: { default: 'allow_all',
+    overrides: { [`*:${account}`]: 'always_deny' } } } });
+  await refused(...ask(denied, {}, 403, 10403, 'HTTP_Forbidden'));
+  await good('PATCH', at(session), { workbench: { enable_proxy_execution: false } });
+  await invalid(...ask(session));
+});
+
 /* ---- linking ---- */
 
 test('linking: the session\'s auth config and callback; what cannot be linked is refused', async () => {

@@ -10,11 +10,6 @@ export const NOT_EXERCISED = [
       'GET /tool_router/session/{session_id}/toolkits'],
   },
   {
-    reason: 'sessions have no requests through an account in the sandbox yet',
-    versions: ['v3.1'],
-    operations: ['POST /tool_router/session/{session_id}/proxy_execute'],
-  },
-  {
     reason: 'an experiment of Composio that v3.1 does not have any more',
     versions: ['v3'],
     operations: ['POST /labs/tool_router/session'],
