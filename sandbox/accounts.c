@@ -400,17 +400,33 @@ bool account_default_email(
 
 /* ---- GET /connected_accounts, GET /connected_accounts/{} ---- */
 
-#define LIST_SQL(users)                                                                                 \
-    "SELECT " ACCOUNT_COLUMNS ", count(*) OVER ()" ACCOUNT_TABLES "WHERE a.deleted = 0 "                \
-    "AND " users " "                                                                                    \
-    "AND ($3 IS NULL OR a.auth_config_id IN (SELECT value FROM json_each($3))) "                        \
-    "AND ($4 IS NULL OR c.toolkit IN (SELECT value FROM json_each($4))) "                               \
-    "AND ($5 IS NULL OR " ACCOUNT_STATUS(                                                               \
-            "$1") " IN (SELECT value FROM json_each($5))) "                                             \
-                  "AND ($6 IS NULL OR a.id IN (SELECT value FROM json_each($6))) "                      \
-                  "AND ($7 IS NULL OR a.shared = $7) "                                                  \
-                  "ORDER BY $9 * CASE WHEN $8 = 1 THEN a.updated_at ELSE a.created_at END, $9 * a.seq " \
-                  "LIMIT $10 OFFSET $11"
+/* The filters, over no columns but those of the index account_page. */
+#define LIST_FILTERS(users)                                                                 \
+    "FROM account a WHERE a.deleted = 0 AND " users                                         \
+    " AND ($3 IS NULL OR a.auth_config_id IN (SELECT value FROM json_each($3)))"            \
+    " AND ($4 IS NULL OR a.auth_config_id IN (SELECT id FROM auth_config WHERE toolkit IN " \
+    "(SELECT value FROM json_each($4))))"                                                   \
+    " AND ($5 IS NULL OR " ACCOUNT_STATUS(                                                  \
+            "$1") " IN (SELECT value FROM json_each($5)))"                                  \
+                  " AND ($6 IS NULL OR a.id IN (SELECT value FROM json_each($6)))"          \
+                  " AND ($7 IS NULL OR a.shared = $7)"
+#define LIST_FILTER_COUNT 7
+/* `order` twice: a join keeps none. */
+#define LIST_PAGE(users, order)                                                    \
+    "SELECT " ACCOUNT_COLUMNS " FROM (SELECT a.seq " LIST_FILTERS(                 \
+            users) " ORDER BY " order                                              \
+                   " LIMIT $8 OFFSET $9) page JOIN account a ON a.seq = page.seq " \
+                   "JOIN auth_config c ON c.id = a.auth_config_id ORDER BY " order
+/* Texts of their own for users and orders, so that each goes by an index. */
+#define LIST_PAGES(users)                                          \
+    {                                                              \
+        LIST_PAGE(users, "a.created_at DESC, a.seq DESC"),         \
+                LIST_PAGE(users, "a.created_at, a.seq"),           \
+                LIST_PAGE(users, "a.updated_at DESC, a.seq DESC"), \
+                LIST_PAGE(users, "a.updated_at, a.seq"),           \
+    }
+#define OF_ALL   "$2 IS NULL"
+#define OF_USERS "a.user_id IN (SELECT value FROM json_each($2))"
 
 static struct db_value texts_filter(struct call *call, const struct texts *list)
 {
@@ -423,19 +439,40 @@ static struct db_value list_filter(struct call *call, const char *name)
     return texts_filter(call, &list);
 }
 
-static void write_list(struct call *call, const struct db_rows *rows, const struct paging *paging)
+/* Of all pages; asked only where the page does not say. `params` begin with those of the filters. */
+SUSPENDS static MUST_CHECK bool list_total(struct call *call, struct db_params params,
+        size_t on_page, const struct paging *paging, int64_t *out, struct error *err)
+{
+    const struct db_rows *rows;
+    bool of_users = params.values[1].type != DB_TYPE_NULL;
+    if ((int64_t)on_page < paging->limit && (on_page > 0 || paging->offset == 0)) {
+        *out = paging->offset + (int64_t)on_page;
+        return true;
+    }
+    params.count = LIST_FILTER_COUNT;
+    if (!db_read(call->sandbox->db, call->memory,
+                of_users ? "SELECT count(*) " LIST_FILTERS(OF_USERS)
+                         : "SELECT count(*) " LIST_FILTERS(OF_ALL),
+                params, &rows, err)) {
+        return false;
+    }
+    *out = db_get_int(rows, 0, 0);
+    return true;
+}
+
+static void write_list(
+        struct call *call, const struct db_rows *rows, const struct paging *paging, int64_t total)
 {
     struct json_writer *json = &call->json;
-    size_t count = db_row_count(rows);
     json_begin_object(json);
     json_write_name(json, "items");
     json_begin_array(json);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < db_row_count(rows); i++) {
         struct account account = account_read(call, rows, i);
         account_write(call, &account, false);
     }
     json_end_array(json);
-    paging_write_cursor(call, paging, count == 0 ? 0 : db_get_int(rows, 0, ACCOUNT_COLUMN_COUNT));
+    paging_write_cursor(call, paging, total);
     json_end_object(json);
 }
 
@@ -444,6 +481,8 @@ bool account_list(struct call *call, struct error *err)
     static const char *const orders[] = {"created_at", "updated_at", NULL};
     static const char *const directions[] = {"desc", "asc", NULL};
     static const char *const types[] = {"PRIVATE", "SHARED", "ALL", NULL};
+    static const char *const of_all[] = LIST_PAGES(OF_ALL), *const of_users[] =
+                                                                    LIST_PAGES(OF_USERS);
     struct paging paging;
     struct texts statuses;
     const char *order = "created_at", *direction = "desc", *type = "PRIVATE";
@@ -456,21 +495,19 @@ bool account_list(struct call *call, struct error *err)
     }
     struct db_value users = list_filter(call, "user_ids");
     const struct db_rows *rows;
+    int64_t total;
     struct db_params params = DB_PARAMS(DB_INT(account_flow_limit(call)), users,
             list_filter(call, "auth_config_ids"), list_filter(call, "toolkit_slugs"),
             texts_filter(call, &statuses), list_filter(call, "connected_account_ids"),
             strcmp(type, "ALL") == 0 ? DB_NULL : DB_BOOL(strcmp(type, "SHARED") == 0),
-            DB_BOOL(strcmp(order, "updated_at") == 0),
-            DB_INT(strcmp(direction, "asc") == 0 ? 1 : -1), DB_INT(paging.limit),
-            DB_INT(paging.offset));
-    /* Two texts, so that the usual question, about one user, goes by the index. */
-    const char *sql = users.type == DB_TYPE_NULL
-                              ? LIST_SQL("$2 IS NULL")
-                              : LIST_SQL("a.user_id IN (SELECT value FROM json_each($2))");
-    if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err)) {
+            DB_INT(paging.limit), DB_INT(paging.offset));
+    size_t by = (strcmp(order, "updated_at") == 0 ? 2u : 0u) + (strcmp(direction, "asc") == 0);
+    const char *sql = users.type == DB_TYPE_NULL ? of_all[by] : of_users[by];
+    if (!db_read(call->sandbox->db, call->memory, sql, params, &rows, err) ||
+            !list_total(call, params, db_row_count(rows), &paging, &total, err)) {
         return false;
     }
-    write_list(call, rows, &paging);
+    write_list(call, rows, &paging, total);
     return true;
 }
 

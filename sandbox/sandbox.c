@@ -15,7 +15,7 @@
 
 /* sandbox/schema.sql and the changes after it, embedded by the build. What was released stays as it is: databases have it. */
 extern const char sandbox_schema[], sandbox_schema_consent[], sandbox_schema_webhooks[],
-        sandbox_schema_sessions[];
+        sandbox_schema_sessions[], sandbox_schema_lists[];
 
 /* ---- the file ---- */
 
@@ -149,6 +149,7 @@ static MUST_CHECK bool open_store(
             {"20261128000000_consent", sandbox_schema_consent, sandbox_schema_consent},
             {"20261128010000_webhooks", sandbox_schema_webhooks, sandbox_schema_webhooks},
             {"20261128020000_sessions", sandbox_schema_sessions, sandbox_schema_sessions},
+            {"20261128030000_lists", sandbox_schema_lists, sandbox_schema_lists},
             {NULL, NULL, NULL}};
     void *scratch = mem_scope_new(sandbox, "open_store");
     size_t applied;

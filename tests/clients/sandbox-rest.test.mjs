@@ -184,6 +184,37 @@ test('accounts are found by every filter, in the order asked for', async () => {
   }
 });
 
+test('pages of accounts: whole in every order, of all users and of some, with the total on each', async (t) => {
+  const { url, stop } = await startSandbox();
+  t.after(() => stop());
+  await controlled('POST', 'seed', { accounts: Array.from({ length: 25 }, (_, i) =>
+    ({ id: `ca_page_${i}`, auth_config_id: 'ac_sandbox_gmail', user_id: `user ${i % 2}`, status: i % 5 ? 'ACTIVE' : 'REVOKED' })) }, url);
+  const page = (query, cursor = '') => ok('GET', `/connected_accounts?${query}${cursor && `&cursor=${cursor}`}`, undefined, url);
+  const users = ['', '&user_ids=user 0', '&user_ids=user 0,user 1,nobody'];
+  for (const [user, of] of [[users[0], [20, 25]], [users[1], [10, 13]], [users[2], [20, 25]]]) {
+    for (const [status, total] of [['&statuses=ACTIVE', of[0]], ['', of[1]]]) {
+      const orders = ['created_at', 'updated_at'].map((by) => ['asc', 'desc'].map((direction) => [by, direction])).flat();
+      const sequences = [];
+      for (const [by, direction] of orders) {
+        const query = `limit=10&order_by=${by}&order_direction=${direction}${user}${status}`;
+        const ids = [];
+        let cursor = '';
+        do {
+          const { items, ...rest } = await page(query, cursor);
+          assert.equal(rest.total_items, total, query);
+          ids.push(...items.map(({ id }) => id));
+          cursor = rest.next_cursor;
+        } while (cursor);
+        assert.equal(new Set(ids).size, total, query);
+        sequences.push(direction === 'asc' ? ids : ids.reverse());
+      }
+      for (const sequence of sequences) assert.deepEqual(sequence, sequences[0], 'one order and its reverse');
+    }
+  }
+  const beyond = await page('', Buffer.from('9-10').toString('base64'));
+  assert.deepEqual([beyond.items, beyond.total_items, beyond.next_cursor], [[], 25, null]);
+});
+
 test('a delete that revokes says so in its job', async () => {
   const id = await active('revoker');
   const deleted = await client.connectedAccounts.delete(id, { revoke_on_delete: true });
