@@ -6,12 +6,30 @@
 
 /* ---- whose request ---- */
 
-/* The first segment of the path that is an account's id; data NULL: none. */
-static struct slice account_in_path(struct slice path)
+static const struct owned {
+    const char *prefix, *owner;
+} owned[] = {
+        {"ca_", "SELECT user_id FROM account WHERE id = $1"},
+        {"trs_", "SELECT user_id FROM router_session WHERE id = $1"},
+};
+
+/* NULL: the id is of nothing that users own. */
+static const struct owned *owned_kind(struct slice id)
+{
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
+        if (slice_starts(id, owned[i].prefix)) {
+            return &owned[i];
+        }
+    }
+    return NULL;
+}
+
+/* The first segment of the path that is the id of an account or a session; data NULL: none. */
+static struct slice owned_in_path(struct slice path)
 {
     while (path.data != NULL) {
         struct slice segment = slice_split(&path, '/');
-        if (slice_starts(segment, "ca_")) {
+        if (owned_kind(segment) != NULL) {
             return segment;
         }
     }
@@ -19,11 +37,15 @@ static struct slice account_in_path(struct slice path)
 }
 
 SUSPENDS static MUST_CHECK bool owner_of(
-        struct call *call, struct slice account, const char **user_out, struct error *err)
+        struct call *call, struct slice id, const char **user_out, struct error *err)
 {
     const struct db_rows *rows;
-    if (!db_read(call->sandbox->db, call->memory, "SELECT user_id FROM account WHERE id = $1",
-                DB_PARAMS(DB_SLICE(account)), &rows, err)) {
+    const struct owned *kind = owned_kind(id);
+    if (kind == NULL) {
+        return true;
+    }
+    if (!db_read(call->sandbox->db, call->memory, kind->owner, DB_PARAMS(DB_SLICE(id)), &rows,
+                err)) {
         return false;
     }
     *user_out = db_row_count(rows) == 0 ? NULL : db_get_text(rows, 0, 0);
@@ -47,12 +69,12 @@ bool misbehave_user_of(struct call *call, const char **user_out, struct error *e
             return true;
         }
     }
-    struct slice account = account_in_path(call->request->path);
-    if (account.data == NULL) {
-        account = json_string(json_get(body, "connected_account_id"));
+    struct slice id = owned_in_path(call->request->path);
+    if (id.data == NULL) {
+        id = json_string(json_get(body, "connected_account_id"));
     }
     *user_out = NULL;
-    return account.data == NULL || owner_of(call, account, user_out, err);
+    return id.data == NULL || owner_of(call, id, user_out, err);
 }
 
 /* ---- drop by drop ---- */

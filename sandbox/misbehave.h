@@ -4,7 +4,7 @@
 #include "sandbox/call.h"
 
 /* Of which user a request is, for faults that match one: user_id of query or body, else the owner of the connected account
- * that path or body names. NULL: nobody's. */
+ * or session that path or body names. NULL: nobody's. */
 SUSPENDS MUST_CHECK bool misbehave_user_of(
         struct call *call, const char **user_out, struct error *err);
 /* Make of the call's answer what the fault makes of it. False: there is to be none. */

@@ -437,6 +437,17 @@ test('requests to the provider go as the session\'s account, where the session l
   await invalid(...ask(session));
 });
 
+test('a fault of one user meets the sessions of that user, by REST and by MCP', async (t) => {
+  const [mine, other] = [await create('struck', {}), await create('spared', {})];
+  const order = (faults) => control(sandbox.url, 'POST', 'faults', faults);
+  t.after(() => control(sandbox.url, 'DELETE', 'faults'));
+  assert.equal((await order([{ match: { path: '/tool_router', user: 'struck' }, fault: { status: 503 } }])).status, 200);
+  assert.deepEqual([(await rest('GET', at(mine))).status, (await rest('GET', at(other))).status], [503, 200]);
+  const url = new URL(mine.mcp.url);
+  const reply = await fetch(`${sandbox.url}${url.pathname}`, { method: 'POST', headers: { 'x-api-key': KEY } });
+  assert.equal(reply.status, 503);
+});
+
 /* ---- linking ---- */
 
 test('linking: the session\'s auth config and callback; what cannot be linked is refused', async () => {
