@@ -107,6 +107,10 @@ static struct project *project_new(void *owner, const struct json *old, const st
     bool good = json_parse(project, buffer_slice(&text), &project->settings, &err);
     assert(good);
     const struct json *all = project->settings;
+    int64_t life_s = 0;
+    good = json_int(json_get(all, "signed_url_file_expiry_in_seconds"), &life_s);
+    assert(good);
+    project->file_url_life_ms = life_s * 1000;
     project->masks_secrets =
             json_bool(json_get(all, "mask_secret_keys_in_connected_account"), true);
     project->wants_mcp_key = json_bool(json_get(all, "require_mcp_api_key"), true);

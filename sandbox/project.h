@@ -8,6 +8,7 @@ struct project {
     const struct json *settings; /* an object with every setting that has a value */
     bool masks_secrets;
     bool wants_mcp_key;
+    int64_t file_url_life_ms;
     bool same_browser;        /* a consent counts only in the browser that opened the link */
     const char *verifier_url; /* where browsers go for callback identity verification; NULL: off */
 };

@@ -1,6 +1,7 @@
 /* The files of a tool router session: …/mounts/{}, and the URLs under /files by which their bytes come and go. There is one
- * mount, `files`. A URL is its own permission, as a presigned one is, and ends after an hour; an upload's is used once. */
+ * mount, `files`. A URL is its own permission, as a presigned one is, and ends when the project says; an upload's is used once. */
 #include "sandbox/paging.h"
+#include "sandbox/project.h"
 #include "sandbox/router_session.h"
 #include "sandbox/routes.h"
 #include "sandbox/tool_call.h"
@@ -9,7 +10,6 @@
 #define MOUNT_PREFIX     "/mnt/" MOUNT
 #define PATH_MOST        512
 #define FILES_MOST       1000 /* of a session; the server takes up to 1 MiB for each */
-#define URL_LIFE_MS      (60 * 60 * 1000)
 #define LIST_LIMIT_USUAL 100
 #define LIST_LIMIT_MOST  500
 #define TYPE_OTHERWISE   "application/octet-stream"
@@ -111,7 +111,7 @@ SUSPENDS static MUST_CHECK bool make_url(struct call *call, const struct router_
         const char *path, bool upload, struct error *err)
 {
     const char *type, *token = random_token(call->memory, 32);
-    int64_t expires_at = call->now_ms + URL_LIFE_MS;
+    int64_t expires_at = call->now_ms + call->sandbox->project->file_url_life_ms;
     if (!field_text(call->body, "mimetype", &type, err)) {
         return false;
     }

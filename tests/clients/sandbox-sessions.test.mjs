@@ -175,6 +175,19 @@ test('the SDK\'s files: upload, list, download, delete', async () => {
   }
 });
 
+test('URLs of files live as long as the project says', async (t) => {
+  const own = await startSandbox();
+  t.after(() => own.stop());
+  await good('PATCH', '/org/project/config', { signed_url_file_expiry_in_seconds: 60 }, own);
+  const session = await create('brief', {}, own);
+  const made = () => good('POST', at(session, '/mounts/files/upload_url'), { mount_relative_path: 'a' }, own);
+  const put = ({ upload_url: url }) => fetch(url, { method: 'PUT', body: 'x' });
+  assert.equal((await put(await made())).status, 200);
+  const late = await made();
+  await control(own.url, 'POST', 'clock', { advance_seconds: 61 });
+  assert.equal((await put(late)).status, 403);
+});
+
 /* ---- config ---- */
 
 test('config: `enable` is `enabled`, defaults are written out, a patch keeps what it does not name', async () => {
