@@ -333,8 +333,8 @@ static MUST_CHECK bool apply(struct seeding *seeding, const struct json *seed, s
 
 bool seed_apply(struct sandbox *sandbox, void *owner, const struct json *seed, struct error *err)
 {
-    struct seeding seeding = {
-            .call = {.sandbox = sandbox, .memory = owner, .now_ms = sandbox_now_ms(sandbox)}};
+    struct seeding seeding = {0};
+    call_init_own(&seeding.call, sandbox, owner);
     return apply(&seeding, seed, err);
 }
 
