@@ -169,6 +169,34 @@ static void check_setup(struct doctor *doctor, const struct setup_provider *prov
     }
 }
 
+static void check_webhooks(struct doctor *doctor)
+{
+    static const char check[] = "webhooks";
+    const char *url = doctor->options->webhooks_to;
+    struct error err = {0};
+    bool needed = false, fixed = false;
+    if (url == NULL) {
+        find(doctor, DOCTOR_OK, check, NULL,
+                "not wanted: what expires is found within SYNC_INTERVAL_MS");
+        return;
+    }
+    if (!setup_webhooks_check(doctor->core, url, &needed, &err)) {
+        find_error(doctor, check, &err);
+        return;
+    }
+    if (!needed) {
+        find(doctor, DOCTOR_OK, check, NULL, "Composio delivers them to %s", url);
+        return;
+    }
+    if (doctor->options->fix) {
+        fixed = setup_webhooks(doctor->core, url, drop_line, NULL, &err);
+    }
+    find_fixable(doctor, check, fixed, "Composio does not deliver them to %s", url);
+    if (doctor->options->fix && !fixed) {
+        find_error(doctor, check, &err);
+    }
+}
+
 /* ---- background work ---- */
 
 /* *overdue_out: jobs, attempts and executions that some instance's reconciler should long have seen to. */
@@ -430,6 +458,7 @@ size_t doctor_run(struct core *core, const struct doctor_options *options, docto
     if (check_key(&doctor)) {
         check_clock(&doctor);
         check_background(&doctor);
+        check_webhooks(&doctor);
         for (size_t i = 0; i < options->provider_count; i++) {
             void *whole = doctor.memory;
             doctor.memory = mem_scope_new(whole, "provider");

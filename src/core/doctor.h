@@ -24,6 +24,7 @@ typedef void doctor_report(void *argument, const struct doctor_finding *finding)
 struct doctor_options {
     const struct setup_provider *providers;
     size_t provider_count;
+    const char *webhooks_to; /* the public URL; NULL: no webhooks are wanted */
     bool fix;
     int pages_max; /* accounts of one auth config that are looked at, in pages of 50; 0: all */
 };

@@ -425,18 +425,29 @@ static bool must_change(const struct setup *setup, const struct composio_webhook
     return !has_event || strcmp(have->url, url) != 0 || strcmp(have->version, "V3") != 0;
 }
 
+/* The project's one subscription; its id is NULL when there is none. */
+static bool find_subscription(
+        const struct setup *setup, struct composio_webhook *out, struct error *err)
+{
+    struct composio_webhook *list = NULL;
+    size_t count = 0;
+    if (!composio_webhook_list(setup->core->composio, setup->memory, &list, &count, err)) {
+        return false;
+    }
+    *out = count > 0 ? list[0] : (struct composio_webhook){.url = "", .version = ""};
+    return true;
+}
+
 static bool ensure_subscription(const struct setup *setup, const char *url,
         struct composio_webhook *out, bool *changed_out, struct error *err)
 {
     struct composio *composio = setup->core->composio;
-    struct composio_webhook *list = NULL, want;
-    size_t count = 0;
-    if (!composio_webhook_list(composio, setup->memory, &list, &count, err)) {
+    struct composio_webhook have, want;
+    if (!find_subscription(setup, &have, err)) {
         return false;
     }
-    struct composio_webhook none = {.url = "", .version = ""};
-    *changed_out = must_change(setup, count > 0 ? &list[0] : &none, url, &want);
-    if (count == 0) {
+    *changed_out = must_change(setup, &have, url, &want);
+    if (have.id == NULL) {
         if (!composio_webhook_create(composio, setup->memory, &want, out, err)) {
             return false;
         }
@@ -444,14 +455,14 @@ static bool ensure_subscription(const struct setup *setup, const char *url,
         return true;
     }
     if (!*changed_out) {
-        *out = list[0];
+        *out = have;
         return true;
     }
     if (!composio_webhook_update(composio, setup->memory, &want, out, err)) {
         return false;
     }
     say(setup, "webhooks: subscription %s changed at Composio, to %s (it was %s)", out->id, url,
-            list[0].url);
+            have.url);
     return true;
 }
 
@@ -531,6 +542,20 @@ bool setup_webhooks(struct core *core, const char *public_url, setup_report *rep
     } else {
         error_prefix(err, "webhooks");
         say(&setup, "%s", err->message);
+    }
+    mem_free(setup.memory);
+    return ok;
+}
+
+bool setup_webhooks_check(
+        struct core *core, const char *public_url, bool *needed_out, struct error *err)
+{
+    struct setup setup = {.core = core, .memory = mem_scope_new(NULL, "setup")};
+    struct composio_webhook have, want;
+    bool ok = find_subscription(&setup, &have, err);
+    if (ok) {
+        *needed_out = must_change(
+                &setup, &have, mem_printf(setup.memory, "%s%s", public_url, WEBHOOK_PATH), &want);
     }
     mem_free(setup.memory);
     return ok;

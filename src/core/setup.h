@@ -30,3 +30,6 @@ SUSPENDS MUST_CHECK bool setup_check(struct core *core, const struct setup_provi
  *   ERROR_PRECONDITION_FAILED NOT_CONFIGURED  `public_url` is NULL */
 SUSPENDS MUST_CHECK bool setup_webhooks(struct core *core, const char *public_url,
         setup_report *report, void *argument, struct error *err);
+/* *needed_out: setup_webhooks() would change something at Composio. Changes nothing. */
+SUSPENDS MUST_CHECK bool setup_webhooks_check(
+        struct core *core, const char *public_url, bool *needed_out, struct error *err);

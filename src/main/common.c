@@ -244,7 +244,7 @@ size_t verb_providers(const struct config *config, const struct catalog *catalog
     return count;
 }
 
-static bool wants_webhooks(const struct config *config)
+bool verb_wants_webhooks(const struct config *config)
 {
     bool is_https =
             config->public_url != NULL && slice_starts(slice_of(config->public_url), "https:");
@@ -271,7 +271,7 @@ static void setup_body(void *argument)
     }
     struct error failure = {0};
     task->ok = setup_run(core, providers, count, print_line, task, &task->err);
-    if (wants_webhooks(config) &&
+    if (verb_wants_webhooks(config) &&
             !setup_webhooks(core, config->public_url, print_line, task, &failure)) {
         task->err = task->ok ? failure : task->err;
         task->ok = false;

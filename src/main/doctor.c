@@ -181,6 +181,9 @@ static void examine(void *argument)
             .providers = providers,
             .provider_count =
                     verb_providers(examination->config, catalog_new(fiber_memory()), providers),
+            .webhooks_to = verb_wants_webhooks(examination->config)
+                                   ? examination->config->public_url
+                                   : NULL,
             .fix = examination->fix,
             .pages_max = examination->all ? 0 : PAGES_OF_A_LOOK,
     };

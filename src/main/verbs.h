@@ -56,3 +56,5 @@ MUST_CHECK bool verb_open_core(const struct config *config, struct db_store *sto
 /* Those that have an auth config in the settings; returns how many. */
 size_t verb_providers(const struct config *config, const struct catalog *catalog,
         struct setup_provider out[static VERB_PROVIDERS_MAX]);
+/* By WEBHOOKS and PUBLIC_URL. */
+bool verb_wants_webhooks(const struct config *config);

@@ -86,6 +86,8 @@ const PLANTED = [
   { name: 'an account with two users', expected: /in the rows of two users, ada and mallory/, others: true,
     plant: (place) => sql(place, `INSERT INTO "UserConnection" ("id", "userId", "mcpServerId", "provider", "composioAccountId", "composioEntityId", "status", "updatedAt")
       SELECT 'x', 'mallory', "mcpServerId", "provider", "composioAccountId", "composioEntityId", "status", "updatedAt" FROM "UserConnection"`) },
+  { name: 'webhooks that do not come', expected: /does not deliver them to http:\/\/127.0.0.1:1/, fixed: true,
+    plant: (place) => { Object.assign(place.env, { WEBHOOKS: 'on', PUBLIC_URL: 'http://127.0.0.1:1' }); } },
   { name: 'work that nobody does', expected: /overdue/, fixed: true,
     plant: (place) => sql(place, `INSERT INTO "CleanupJob" ("id", "composioAccountId", "reason", "notBefore") VALUES ('j', 'ca_gone', 'REPLACED', '2026-01-01T00:00:00.000Z')`) },
 ];

@@ -115,8 +115,6 @@ test('without a secret there are no webhooks', async () => {
 test('the whole way: setup subscribes, and what expires at Composio is INACTIVE here', async (t) => {
   const sandbox = await startSandbox();
   t.after(() => sandbox.stop());
-  const probe = await fetch(`${sandbox.url}/api/v3.1/webhook_subscriptions`, { headers: { 'x-api-key': 'ak_x' } });
-  if (probe.status === 404) return t.skip('this sandbox has no webhook subscriptions');
   const dir = tempDir();
   const env = {
     DATABASE_URL: 'file:./tenon.db', COMPOSIO_API_KEY: 'ak_x', COMPOSIO_BASE_URL: sandbox.url, JWT_SECRET,
