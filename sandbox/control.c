@@ -1,7 +1,7 @@
 /* What tests need and the service has not: the clock, states, faults and the journal, under /_sandbox. */
-#include "sandbox/account.h"
+#include "sandbox/accounts/account.h"
 #include "sandbox/routes.h"
-#include "sandbox/webhook.h"
+#include "sandbox/webhooks/webhook.h"
 
 static void write_clock(struct call *call)
 {

@@ -1,9 +1,9 @@
 /* The page at /: what this is, what is in it and what was asked of it; and the controls that one wants while looking. */
 #include "base/clock.h"
-#include "sandbox/account.h"
+#include "sandbox/accounts/account.h"
 #include "sandbox/page.h"
 #include "sandbox/routes.h"
-#include "sandbox/webhook.h"
+#include "sandbox/webhooks/webhook.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "sandbox/project.h"
 
-#include "sandbox/callback.h"
+#include "sandbox/accounts/callback.h"
 #include "sandbox/routes.h"
 
 #include <assert.h>

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "sandbox/mcp_endpoint.h"
-#include "sandbox/misbehave.h"
+#include "sandbox/faults/misbehave.h"
+#include "sandbox/mcp/mcp_endpoint.h"
 #include "sandbox/project.h"
 
 #include <assert.h>

@@ -2,12 +2,12 @@
 
 #include "base/clock.h"
 #include "crypto/crypto.h"
-#include "sandbox/misbehave.h"
+#include "sandbox/faults/misbehave.h"
 #include "sandbox/page.h"
 #include "sandbox/project.h"
 #include "sandbox/sandbox_internal.h"
-#include "sandbox/seed.h"
-#include "sandbox/webhook.h"
+#include "sandbox/webhooks/webhook.h"
+#include "sandbox/world/seed.h"
 
 #include <assert.h>
 #include <stdlib.h>

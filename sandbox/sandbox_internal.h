@@ -3,12 +3,12 @@
 
 #include "db/db.h"
 #include "http/http.h"
-#include "sandbox/catalog.h"
-#include "sandbox/faults.h"
-#include "sandbox/journal.h"
-#include "sandbox/mcp_session.h"
+#include "sandbox/faults/faults.h"
+#include "sandbox/faults/journal.h"
+#include "sandbox/faults/trace.h"
+#include "sandbox/mcp/mcp_session.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/trace.h"
+#include "sandbox/tools/catalog.h"
 
 /* The auth configs that exist from the beginning are SANDBOX_AUTH_CONFIG_PREFIX and the toolkit's slug. */
 #define SANDBOX_AUTH_CONFIG_PREFIX "ac_sandbox_"

@@ -1,10 +1,10 @@
 /* What needs no server: callback URLs, cursors, the catalog, arguments, faults, the journal. tests/ drives the whole. */
-#include "sandbox/callback.h"
-#include "sandbox/catalog.h"
-#include "sandbox/faults.h"
-#include "sandbox/journal.h"
+#include "sandbox/accounts/callback.h"
+#include "sandbox/faults/faults.h"
+#include "sandbox/faults/journal.h"
 #include "sandbox/paging.h"
-#include "sandbox/tool_call.h"
+#include "sandbox/tools/catalog.h"
+#include "sandbox/tools/tool_call.h"
 #include "testing/test.h"
 
 /* ---- callback URLs ---- */

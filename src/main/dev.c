@@ -5,7 +5,7 @@
 #include "main/serve.h"
 #include "main/verbs.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/seed.h"
+#include "sandbox/world/seed.h"
 
 #include <errno.h>
 #include <stdio.h>

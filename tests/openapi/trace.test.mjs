@@ -17,7 +17,7 @@ const lines = skip ? [] : readdirSync(directory).filter((name) => name.endsWith(
   readFileSync(join(directory, name), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)));
 const { operations, refusal } = skip ? {} : load();
 const answered = lines.filter((line) => line.spoiled === null && line.status !== null);
-/** Is a body in its line? The largest are only said to have been there (sandbox/trace.h). */
+/** Is a body in its line? The largest are only said to have been there (sandbox/faults/trace.h). */
 const kept = (body) => !/^\[\d+ bytes, too many for the trace\]$/.test(body);
 
 /** Fails with the differing kinds of complaint, how often each came, and an example. */
