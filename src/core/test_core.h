@@ -1,9 +1,10 @@
-/* For the tests of core: SQLite, and a scripted Composio with one account per link, whose status the test sets. */
+/* For the tests of core: a fresh database, and a scripted Composio with one account per link, whose status the test sets. */
 #pragma once
 
 #include "core/connections.h"
 #include "core/core_internal.h"
 #include "core/executions.h"
+#include "testing/database.h"
 #include "testing/fiber.h"
 #include "testing/test.h"
 #include "testing/upstream.h"
@@ -114,7 +115,7 @@ static inline enum upstream_next answer(
 struct fixture {
     struct fake fake;
     struct upstream *upstream;
-    char directory[32];
+    struct test_database database;
     struct db *db;
     struct core *core;
     struct context context;
@@ -143,10 +144,7 @@ static inline void fixture_main(void *argument)
     void *memory = fiber_memory();
     struct db_store *store = NULL;
     size_t applied = 0;
-    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/tenon-core-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(fixture->directory));
-    const char *url = mem_printf(memory, "file:%s/t.db", fixture->directory);
-    ck_assert(db_store_open(memory, url, &store, &fixture->err));
+    ck_assert(db_store_open(memory, fixture->database.url, &store, &fixture->err));
     ck_assert(db_open(memory, store, fiber_loop(), &fixture->db, &fixture->err));
     ck_assert(db_migrate(fixture->db, db_migrations, &applied, &fixture->err));
     fixture->upstream = upstream_new(memory, answer, &fixture->fake);
@@ -176,10 +174,11 @@ static inline void fixture_main(void *argument)
 static inline void with_core(void (*body)(struct fixture *fixture), bool state_only)
 {
     struct fixture fixture = {.body = body, .state_only = state_only};
+    void *owner = mem_scope_new(NULL, "database");
+    test_database_make(owner, &fixture.database);
     test_in_fiber(fixture_main, &fixture);
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", fixture.directory);
-    ck_assert_int_eq(system(command), 0);
+    test_database_remove(owner, &fixture.database);
+    mem_free(owner);
 }
 
 static inline struct connect_result connect_once(struct fixture *fixture)

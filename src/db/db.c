@@ -10,6 +10,11 @@ struct db_value db_value_text(struct slice text)
     return (struct db_value){.type = text.data == NULL ? DB_TYPE_NULL : DB_TYPE_TEXT, .text = text};
 }
 
+struct db_value db_value_typed(enum db_type type, struct slice text)
+{
+    return (struct db_value){.type = text.data == NULL ? DB_TYPE_NULL : type, .text = text};
+}
+
 struct db_value db_value_time(void *owner, int64_t ms)
 {
     char *text = mem_array(owner, char, CLOCK_TEXT_SIZE);
@@ -35,16 +40,22 @@ bool db_store_open(void *owner, const char *url, struct db_store **store_out, st
         return open_with(&db_driver_sqlite, owner, url, store_out, err);
     }
     if (slice_starts(text, "postgresql:") || slice_starts(text, "postgres:")) {
-        return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
-                "this build has only SQLite: the database URL must begin with \"file:\"");
+        return open_with(&db_driver_postgres, owner, url, store_out, err);
     }
     return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
-            "the database URL must begin with \"file:\", as in file:./data.db");
+            "the database URL must begin with \"file:\", as in file:./data.db, or with \"postgresql:\"");
+}
+
+void db_store_set_connections(struct db_store *store, int per_loop)
+{
+    assert(per_loop > 0);
+    store->driver->set_connections(store, per_loop);
 }
 
 bool db_open(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
         struct error *err)
 {
+    assert(loop == fiber_loop());
     struct db *db = NULL;
     if (!store->driver->open(owner, store, loop, &db, err)) {
         return false;
@@ -61,12 +72,26 @@ bool db_read(struct db *db, void *owner, const char *sql, struct db_params param
     return fiber_check(err) && db->driver->read(db, owner, sql, params, rows_out, err);
 }
 
-bool db_write(struct db *db, void *owner, const struct db_statement *statements, size_t count,
+static bool write_all(struct db *db, void *owner, const struct db_write *write,
         const struct db_rows **rows_out, struct error *err)
 {
     assert(db->loop == fiber_loop());
-    assert(count > 0);
-    return fiber_check(err) && db->driver->write(db, owner, statements, count, rows_out, err);
+    assert(write->count > 0);
+    return fiber_check(err) && db->driver->write(db, owner, write, rows_out, err);
+}
+
+bool db_write(struct db *db, void *owner, const struct db_statement *statements, size_t count,
+        const struct db_rows **rows_out, struct error *err)
+{
+    struct db_write write = {.statements = statements, .count = count, .alone = count > 1};
+    return write_all(db, owner, &write, rows_out, err);
+}
+
+bool db_write_apart(struct db *db, void *owner, const struct db_statement *statements, size_t count,
+        const struct db_rows **rows_out, struct error *err)
+{
+    struct db_write write = {.statements = statements, .count = count};
+    return write_all(db, owner, &write, rows_out, err);
 }
 
 bool db_version(struct db *db, int64_t *version_out, struct error *err)

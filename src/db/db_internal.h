@@ -17,21 +17,29 @@ struct db {
 
 /* A migration as a driver sees it. */
 struct db_script {
-    struct db_statement unless; /* nothing is done when it gives a row */
+    const char *before;         /* one statement, done in any case */
+    struct db_statement unless; /* nothing more is done when it gives a row */
     const char *text;           /* statements, separated by semicolons */
     struct db_statement then;
+};
+
+struct db_write {
+    const struct db_statement *statements;
+    size_t count;
+    bool alone; /* as if no other write happened meanwhile */
 };
 
 /* The functions have the contracts of their namesakes in db.h; fiber_check() has been called before. */
 struct db_driver {
     bool (*store_open)(
             void *owner, const char *url, struct db_store **store_out, struct error *err);
-    bool (*open)(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
+    void (*set_connections)(struct db_store *store, int per_loop);
+    SUSPENDS bool (*open)(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
             struct error *err);
     SUSPENDS bool (*read)(struct db *db, void *owner, const char *sql, struct db_params params,
             const struct db_rows **rows_out, struct error *err);
-    SUSPENDS bool (*write)(struct db *db, void *owner, const struct db_statement *statements,
-            size_t count, const struct db_rows **rows_out, struct error *err);
+    SUSPENDS bool (*write)(struct db *db, void *owner, const struct db_write *write,
+            const struct db_rows **rows_out, struct error *err);
     /* All of the script in one transaction, which no other process's script overlaps: look, then change. `*ran_out` is
      * false when there was nothing to do. */
     SUSPENDS bool (*run_script)(
@@ -45,6 +53,7 @@ struct db_driver {
 };
 
 extern const struct db_driver db_driver_sqlite;
+extern const struct db_driver db_driver_postgres;
 
 /* ---- news: db/news.c ---- */
 

@@ -104,6 +104,7 @@ static bool apply(struct db *db, void *memory, const struct db_migration *migrat
 {
     char id[UUID_TEXT_SIZE];
     struct db_script script = {
+            .before = create_sql,
             .unless = {is_recorded_sql, DB_PARAMS(DB_TEXT(migration->name))},
             .text = db->driver->migration_text(migration),
             .then = {record_sql,
@@ -122,12 +123,8 @@ static bool migrate(struct db *db, void *memory, const struct db_migration *migr
         size_t *applied_out, struct error *err)
 {
     struct db_migration_state state = {0};
-    struct db_statement create = {create_sql, DB_NO_PARAMS};
     size_t count = 0;
     if (!check(db, memory, migrations, &state, err)) {
-        return false;
-    }
-    if (state.pending > 0 && !db_write(db, memory, &create, 1, NULL, err)) {
         return false;
     }
     for (; state.pending > 0 && migrations[0].name != NULL; migrations++) {

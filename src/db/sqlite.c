@@ -55,7 +55,8 @@ static bool run_script(struct sqlite_connection *writer, struct write_job *job)
 {
     const struct db_script *script = job->script;
     const struct db_rows *rows = NULL;
-    if (!sqlite_connection_run(writer, job->memory, &script->unless, &rows, &job->err)) {
+    if (!sqlite_connection_run_text(writer, script->before, &job->err) ||
+            !sqlite_connection_run(writer, job->memory, &script->unless, &rows, &job->err)) {
         return false;
     }
     if (db_row_count(rows) > 0) {
@@ -141,10 +142,12 @@ static bool submit(struct db *db, struct write_job *job, struct error *err)
     return job->ok;
 }
 
-static bool sqlite_write(struct db *db, void *owner, const struct db_statement *statements,
-        size_t count, const struct db_rows **rows_out, struct error *err)
+/* All writes are alone with the one writer. */
+static bool sqlite_write(struct db *db, void *owner, const struct db_write *write,
+        const struct db_rows **rows_out, struct error *err)
 {
-    struct write_job job = {.statements = statements, .count = count};
+    size_t count = write->count;
+    struct write_job job = {.statements = write->statements, .count = count};
     if (rows_out != NULL) {
         job.memory = mem_scope_new(NULL, "db_write");
         job.rows = mem_array(job.memory, const struct db_rows *, count);
@@ -168,7 +171,8 @@ static bool sqlite_version(struct db *db, int64_t *version_out, struct error *er
     void *memory = mem_scope_new(NULL, "version");
     const struct db_rows *rows = NULL;
     struct db_statement ask = {"PRAGMA data_version", DB_NO_PARAMS};
-    bool ok = sqlite_write(db, memory, &ask, 1, &rows, err);
+    struct db_write write = {.statements = &ask, .count = 1};
+    bool ok = sqlite_write(db, memory, &write, &rows, err);
     if (ok) {
         *version_out = db_get_int(rows, 0, 0);
     }
@@ -267,6 +271,12 @@ static bool sqlite_store_open(
     return true;
 }
 
+static void sqlite_set_connections(struct db_store *store, int per_loop)
+{
+    (void)store;
+    (void)per_loop; /* one reads for each loop, one writes for all */
+}
+
 static int db_end(struct sqlite_db *db)
 {
     loop_cancel_after_fibers(db->db.loop, &db->end_snapshot);
@@ -295,6 +305,7 @@ static const char *sqlite_migration_text(const struct db_migration *migration)
 
 const struct db_driver db_driver_sqlite = {
         .store_open = sqlite_store_open,
+        .set_connections = sqlite_set_connections,
         .open = sqlite_open,
         .read = sqlite_read,
         .write = sqlite_write,

@@ -1,15 +1,7 @@
+#include "db/address_hash.h"
 #include "db/sqlite_internal.h"
 
 #include <assert.h>
-
-/* The keys are addresses of static text: their upper bits are alike, and they are all aligned in some way. */
-#define HASH_FUNCTION(key, length, hash)                                               \
-    do {                                                                               \
-        uintptr_t address;                                                             \
-        memcpy(&address, (key), (length));                                             \
-        (hash) = (unsigned)(((uint64_t)address * UINT64_C(0x9E3779B97F4A7C15)) >> 32); \
-    } while (0)
-#include <uthash.h>
 
 /* Pages in the log at which it is moved into the file: 4 MiB, SQLite's own measure. */
 #define CHECKPOINT_PAGES 1000
@@ -150,6 +142,9 @@ static int bind_value(sqlite3_stmt *handle, int at, const struct db_value *value
 {
     switch (value->type) {
     case DB_TYPE_TEXT:
+    case DB_TYPE_PROSE:
+    case DB_TYPE_JSON:
+    case DB_TYPE_LIST:
         /* Not copied: the statement is reset before the caller gets his values back. */
         return sqlite3_bind_text64(
                 handle, at, value->text.data, value->text.length, SQLITE_STATIC, SQLITE_UTF8);

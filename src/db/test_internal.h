@@ -2,18 +2,19 @@
 #pragma once
 
 #include "base/clock.h"
+#include "db/postgres_internal.h"
 #include "db/sqlite_internal.h"
+#include "testing/database.h"
 #include "testing/fiber.h"
 #include "testing/test.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
 struct scene {
     void *owner;
-    char *directory;
-    const char *path, *url; /* of the database in it */
+    struct test_database database;
+    const char *directory, *path, *url; /* of the database; the first two are SQLite's */
     struct db_store *store; /* NULL until opened */
     struct db *db;
     void (*body)(struct scene *scene);
@@ -22,27 +23,16 @@ struct scene {
 static inline void scene_begin(struct scene *scene)
 {
     *scene = (struct scene){.owner = mem_scope_new(NULL, "scene")};
-    const char *temporary = getenv("TMPDIR");
-    scene->directory =
-            mem_printf(scene->owner, "%s/db-test-XXXXXX", temporary == NULL ? "/tmp" : temporary);
-    ck_assert_ptr_nonnull(mkdtemp(scene->directory));
-    scene->path = mem_printf(scene->owner, "%s/test.db", scene->directory);
-    scene->url = mem_printf(scene->owner, "file:%s", scene->path);
+    test_database_make(scene->owner, &scene->database);
+    scene->directory = scene->database.directory;
+    scene->path = scene->database.path;
+    scene->url = scene->database.url;
 }
 
 static inline void scene_end(struct scene *scene)
 {
     mem_free(scene->store);
-    DIR *directory = opendir(scene->directory);
-    ck_assert_ptr_nonnull(directory);
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char *path = mem_printf(scene->owner, "%s/%s", scene->directory, entry->d_name);
-        if (entry->d_name[0] != '.' && unlink(path) != 0) {
-            rmdir(path);
-        }
-    }
-    closedir(directory);
-    ck_assert_int_eq(rmdir(scene->directory), 0);
+    test_database_remove(scene->owner, &scene->database);
     mem_free(scene->owner);
 }
 
@@ -101,19 +91,87 @@ static inline int64_t read_int(struct db *db, const char *sql)
     return db_get_int(read_ok(db, sql, DB_NO_PARAMS), 0, 0);
 }
 
-/* Another program's connection to the same file. */
-static inline sqlite3 *stranger_open(const struct scene *scene)
+/* Another program's connection to the same database. */
+struct stranger {
+    sqlite3 *sqlite;
+    PGconn *postgres;
+};
+
+static inline int stranger_end(struct stranger *stranger)
 {
-    sqlite3 *handle = NULL;
-    ck_assert_int_eq(sqlite3_open(scene->path, &handle), SQLITE_OK);
-    return handle;
+    sqlite3_close(stranger->sqlite);
+    PQfinish(stranger->postgres);
+    return 0;
 }
 
-static inline void stranger_run(sqlite3 *handle, const char *sql)
+static inline struct stranger *stranger_open(const struct scene *scene)
 {
-    ck_assert_msg(sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
-            sqlite3_errmsg(handle));
+    struct stranger *stranger = mem_new(scene->owner, struct stranger);
+    if (scene->path == NULL) {
+        stranger->postgres = PQconnectdb(scene->url);
+        ck_assert_int_eq(PQstatus(stranger->postgres), CONNECTION_OK);
+    } else {
+        ck_assert_int_eq(sqlite3_open(scene->path, &stranger->sqlite), SQLITE_OK);
+    }
+    mem_on_free(stranger, stranger_end);
+    return stranger;
+}
+
+static inline void stranger_run(struct stranger *stranger, const char *sql)
+{
+    if (stranger->postgres == NULL) {
+        ck_assert_msg(sqlite3_exec(stranger->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s",
+                sql, sqlite3_errmsg(stranger->sqlite));
+    } else {
+        PGresult *result = PQexec(stranger->postgres, sql);
+        ck_assert_msg(PQresultStatus(result) != PGRES_FATAL_ERROR, "%s: %s", sql,
+                PQresultErrorMessage(result));
+        PQclear(result);
+    }
     if (fiber_self() != NULL) {
         fiber_yield(); /* the next round's snapshot sees it */
     }
+}
+
+/* Writes that were sent and are not answered. */
+static inline int writes_waiting(const struct scene *scene)
+{
+    if (scene->path != NULL) {
+        return atomic_load(&((struct sqlite_store *)scene->store)->waiting);
+    }
+    const struct postgres_db *db = (const struct postgres_db *)scene->db;
+    int count = 0;
+    for (int i = 0; i < db->count; i++) {
+        count += db->connections[i]->writes_under_way;
+    }
+    return count;
+}
+
+static inline void until_waiting(const struct scene *scene, int count)
+{
+    while (writes_waiting(scene) < count) {
+        fiber_yield();
+    }
+}
+
+/* Three statements on a row of its own in a table item (id, a, n). */
+struct write_fiber {
+    struct db *db;
+    const char *id;
+    bool ok;
+    struct error err;
+    int *left;
+};
+
+static inline void writes_one(void *argument)
+{
+    struct write_fiber *write = argument;
+    struct db_statement statements[] = {
+            {"UPDATE item SET n = 5 WHERE id = $1", DB_PARAMS(DB_TEXT(write->id))},
+            {"INSERT INTO item (id, a, n) VALUES ($1, $2, $3)",
+                    DB_PARAMS(DB_TEXT(write->id), DB_TEXT(write->id), DB_INT(0))},
+            {"UPDATE item SET n = 1 WHERE id = $1", DB_PARAMS(DB_TEXT(write->id))},
+    };
+    write->ok = db_write(write->db, fiber_memory(), statements, 3, NULL, &write->err);
+    --*write->left;
 }

@@ -356,15 +356,21 @@ bool fiber_signal_wait(struct fiber_signal *signal, struct error *err)
     return signal->set;
 }
 
-void fiber_signal_wait_always(struct fiber_signal *signal)
+bool fiber_signal_wait_until(struct fiber_signal *signal, int64_t until_ms)
 {
     struct fiber *fiber = self();
     assert(signal->waiter == NULL);
     signal->waiter = fiber;
-    while (!signal->set) {
-        wait_until(fiber, FIBER_NO_DEADLINE);
+    while (!signal->set && (until_ms == FIBER_NO_DEADLINE || clock_monotonic_ms() < until_ms)) {
+        wait_until(fiber, until_ms);
     }
     signal->waiter = NULL;
+    return signal->set;
+}
+
+void fiber_signal_wait_always(struct fiber_signal *signal)
+{
+    fiber_signal_wait_until(signal, FIBER_NO_DEADLINE);
 }
 
 /* ---- conditions and mutexes ---- */

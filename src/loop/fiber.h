@@ -55,6 +55,8 @@ void fiber_signal_set(struct fiber_signal *signal);
 SUSPENDS MUST_CHECK bool fiber_signal_wait(struct fiber_signal *signal, struct error *err);
 /* Waits whatever the deadline or a cancellation says: for what must not be left half-way. */
 SUSPENDS void fiber_signal_wait_always(struct fiber_signal *signal);
+/* The same until a monotonic time; true when the signal is set. */
+SUSPENDS bool fiber_signal_wait_until(struct fiber_signal *signal, int64_t until_ms);
 
 /* A queue of fibers waiting for something to change; look at the condition again after each wake. Zero it to begin. */
 struct fiber_condition {

@@ -65,15 +65,21 @@ static void reply(void *argument)
     fiber_signal_set(&work->done);
 }
 
-void worker_run(struct worker *worker, struct work *work)
+void worker_post(struct worker *worker, struct work *work)
 {
-    *work = (struct work){.loop = fiber_loop(), .reply = {.function = reply, .argument = work}};
+    work->next = NULL;
     pthread_mutex_lock(&worker->mutex);
     assert(!worker->ending);
     *worker->last = work;
     worker->last = &work->next;
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
+}
+
+void worker_run(struct worker *worker, struct work *work)
+{
+    *work = (struct work){.loop = fiber_loop(), .reply = {.function = reply, .argument = work}};
+    worker_post(worker, work);
     fiber_signal_wait_always(&work->done);
 }
 

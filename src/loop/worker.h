@@ -14,7 +14,8 @@ struct work {
     struct fiber_signal done;
 };
 
-/* On the worker's thread. Every piece must be given to work_finish() once; its memory is the submitter's again then. */
+/* On the worker's thread. Every piece of worker_run() must be given to work_finish() once; its memory is the
+ * submitter's again then. */
 typedef void worker_function(void *context, struct work *list);
 
 /* name  static, at most 15 bytes: the thread's name
@@ -25,5 +26,7 @@ struct worker *worker_new(void *owner, const char *name, worker_function *functi
 /* Submit and wait. Waits past the deadline and a cancellation, since the work may be done by then: the caller must
  * bound how long a piece can take. */
 SUSPENDS void worker_run(struct worker *worker, struct work *work);
+/* Submit and go on, from any thread: the worker owns the piece, and gives it to nobody. */
+void worker_post(struct worker *worker, struct work *work);
 /* On the worker's thread. */
 void work_finish(struct work *work);

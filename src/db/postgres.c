@@ -1,0 +1,346 @@
+/* What a loop asks of PostgreSQL: which of its connections does it, and what is done again when it fails. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "db/postgres_internal.h"
+
+#include <assert.h>
+
+#define CONNECTIONS_DEFAULT 3
+#define UNDER_WAY_MAX       128  /* exchanges of one connection; more wait for their turn here */
+#define WAITING_MAX         8192 /* beyond this many, they are refused at once */
+#define CONNECT_PATIENCE_MS 5000 /* how long a statement waits for a connection: a server that starts anew */
+#define WRITE_MAX_MS        60000 /* until a write without deadline is given up */
+#define WRITE_GRACE_MS      5000  /* for the server to say what became of it then */
+/* A write waits for the disk and perhaps for locks, and holds up what comes behind it. */
+#define WRITE_LOAD     16
+#define LOAD_SHARED    16 /* reads on one connection before the next is used: they cost least together */
+#define TRIES_MAX      12
+#define RETRY_FIRST_MS 2
+#define RETRY_MAX_MS   100
+
+/* ---- which connection ---- */
+
+static int load_of(const struct postgres_connection *connection)
+{
+    return connection->reads_under_way + WRITE_LOAD * connection->writes_under_way;
+}
+
+/* Reads go to the first that is not busy, writes to the last: so they meet only where there is much to do. NULL: none is
+ * ready, or all are full. */
+static struct postgres_connection *choose(const struct postgres_db *db, bool reads)
+{
+    struct postgres_connection *best = NULL;
+    for (int i = 0; i < db->count; i++) {
+        struct postgres_connection *at = db->connections[reads ? i : db->count - 1 - i];
+        if (at->state != POSTGRES_READY ||
+                at->reads_under_way + at->writes_under_way >= UNDER_WAY_MAX) {
+            continue;
+        }
+        if (load_of(at) < (reads ? LOAD_SHARED : 1)) {
+            return at;
+        }
+        best = best == NULL || load_of(at) < load_of(best) ? at : best;
+    }
+    return best;
+}
+
+/* One more, where there is more to do at once than there are. */
+static void open_another(struct postgres_db *db)
+{
+    struct postgres_store *store = db->store;
+    int limit = store->address.connection_limit;
+    for (int i = 0; i < db->count; i++) {
+        if (db->connections[i]->state != POSTGRES_READY) {
+            return; /* one is on its way, or there is trouble */
+        }
+    }
+    if (db->count >= store->per_loop) {
+        return;
+    }
+    /* Each loop has one whatever the limit says: without, it could do nothing. */
+    if (atomic_fetch_add(&store->connection_count, 1) >= limit && limit > 0 && db->count > 0) {
+        atomic_fetch_sub(&store->connection_count, 1);
+        return;
+    }
+    db->connections[db->count] = postgres_connection_new(db);
+    postgres_connection_open(db->connections[db->count++]);
+}
+
+/* Wait until something changed, but not beyond `until`. */
+static bool wait_for_change(struct postgres_db *db, int64_t until, struct error *err)
+{
+    int64_t deadline = fiber_deadline_ms();
+    struct error ignored = {0};
+    fiber_set_deadline(until < deadline ? until : deadline);
+    db->waiting++;
+    bool changed = fiber_condition_wait(&db->changed, &ignored);
+    db->waiting--;
+    fiber_set_deadline(deadline);
+    if (changed || (clock_monotonic_ms() < until && fiber_check(err))) {
+        return true;
+    }
+    if (!fiber_check(err)) {
+        return false;
+    }
+    if (db->failure.code != ERROR_NONE) {
+        *err = db->failure;
+        return false;
+    }
+    return postgres_unavailable(err, "no connection was free in time");
+}
+
+static bool take_connection(struct postgres_db *db, bool reads, struct postgres_connection **out,
+        struct error *err)
+{
+    int64_t until = clock_monotonic_ms() + CONNECT_PATIENCE_MS;
+    struct postgres_connection *found;
+    while ((found = choose(db, reads)) == NULL) {
+        if (db->waiting >= WAITING_MAX) {
+            return postgres_unavailable(err, "too many statements wait for a connection");
+        }
+        if (!wait_for_change(db, until, err)) {
+            return false;
+        }
+    }
+    if (load_of(found) > 0) {
+        open_another(db);
+    }
+    *out = found;
+    return true;
+}
+
+/* ---- one try ---- */
+
+static bool wait_for_read(struct postgres_exchange *exchange, struct error *err)
+{
+    if (fiber_signal_wait(&exchange->done, err)) {
+        return true;
+    }
+    if (exchange->connection != NULL) {
+        postgres_connection_cancel(exchange->connection);
+    }
+    postgres_exchange_drop(exchange);
+    return false;
+}
+
+/* Whatever happens to the fiber: the write may be done. At its deadline the server is told to give it up, and says what
+ * became of it; when it says nothing, the connection is as good as lost. */
+static void wait_for_write(struct postgres_exchange *exchange)
+{
+    int64_t latest = clock_monotonic_ms() + WRITE_MAX_MS;
+    exchange->deadline_ms = exchange->deadline_ms < latest ? exchange->deadline_ms : latest;
+    if (fiber_signal_wait_until(&exchange->done, exchange->deadline_ms)) {
+        return;
+    }
+    postgres_connection_cancel(exchange->connection);
+    if (!fiber_signal_wait_until(&exchange->done, exchange->deadline_ms + WRITE_GRACE_MS)) {
+        postgres_connection_lose(exchange->connection, "a write was not answered");
+    }
+}
+
+/* What one try came to. */
+enum result { RESULT_DONE, RESULT_FAILED, RESULT_AGAIN, RESULT_AGAIN_AT_ONCE };
+
+static enum result judge(struct postgres_db *db, const struct postgres_exchange *exchange,
+        const struct db_rows **rows_out, struct error *err)
+{
+    switch (exchange->outcome) {
+    case EXCHANGE_DONE:
+        for (size_t i = 0; rows_out != NULL && i < exchange->count; i++) {
+            rows_out[i] = exchange->rows[i];
+        }
+        return RESULT_DONE;
+    case EXCHANGE_LOST:
+        if (exchange->write) {
+            error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_OUTCOME_UNKNOWN",
+                    "The connection to the database broke while this was being saved: it may have been."
+                    " Look before you try again.");
+            return RESULT_FAILED;
+        }
+        postgres_unavailable(err, "the connection broke");
+        return RESULT_AGAIN;
+    case EXCHANGE_FAILED:
+        break;
+    }
+    *err = exchange->err;
+    if (exchange->too_large) {
+        error_set(err, ERROR_INTERNAL_SERVER_ERROR, "DATABASE_RESULT_TOO_LARGE",
+                "That is more than can be read at once; ask for less.");
+        return RESULT_FAILED;
+    }
+    switch (exchange->verdict) {
+    case POSTGRES_BOUNCER:
+        if (atomic_exchange(&db->store->unnamed, true)) {
+            return RESULT_AGAIN; /* sent before it was known */
+        }
+        log_info("a bouncer without prepared statements stands before the database: they are not used"
+                 " any more; pgbouncer=true in DATABASE_URL says so from the start");
+        return RESULT_AGAIN_AT_ONCE;
+    case POSTGRES_UNNAMED:
+        return RESULT_AGAIN_AT_ONCE;
+    case POSTGRES_AGAIN:
+        return RESULT_AGAIN;
+    case POSTGRES_FAILED:
+        break;
+    }
+    return RESULT_FAILED;
+}
+
+static enum result try_once(struct postgres_db *db, void *owner, const struct db_write *write,
+        bool reads, const struct db_rows **rows_out, struct error *err)
+{
+    struct postgres_connection *connection = NULL;
+    if (!take_connection(db, reads, &connection, err)) {
+        return RESULT_FAILED;
+    }
+    struct postgres_exchange *exchange =
+            postgres_connection_send(connection, owner, write, reads, rows_out != NULL, err);
+    if (exchange == NULL) {
+        return RESULT_FAILED;
+    }
+    if (!reads) {
+        wait_for_write(exchange);
+    } else if (!wait_for_read(exchange, err)) {
+        return RESULT_FAILED;
+    }
+    enum result result = judge(db, exchange, rows_out, err);
+    mem_free(exchange);
+    return result;
+}
+
+/* ---- trying again ---- */
+
+/* Longer and longer, and never two the same: those that got in each other's way should not meet again. */
+static bool pause_before(int try, struct error *err)
+{
+    int64_t limit = RETRY_FIRST_MS << (try < 8 ? try : 8);
+    uint32_t number;
+    random_bytes(&number, sizeof number);
+    return fiber_sleep(number % (limit < RETRY_MAX_MS ? limit : RETRY_MAX_MS) + 1, err);
+}
+
+static bool run(struct db *base, void *owner, const struct db_write *write, bool reads,
+        const struct db_rows **rows_out, struct error *err)
+{
+    struct postgres_db *db = (struct postgres_db *)base;
+    for (int try = 0;; try++) {
+        struct error failure = {0};
+        enum result result = try_once(db, owner, write, reads, rows_out, &failure);
+        if (result == RESULT_DONE) {
+            return true;
+        }
+        if (result == RESULT_FAILED || try == TRIES_MAX) {
+            *err = failure;
+            return false;
+        }
+        /* At the deadline the server was told to stop: that is why it failed. */
+        if (!fiber_check(err) || (result == RESULT_AGAIN && !pause_before(try, err))) {
+            return false;
+        }
+    }
+}
+
+/* A mistake of ours is found in the first test that comes by; a function that writes is not. */
+static bool begins_like_a_write(const char *sql)
+{
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER",
+            "TRUNCATE", "MERGE", "GRANT", "SET", "LOCK", "BEGIN"};
+    size_t length = strspn(sql, " \n\t(");
+    struct slice word = {sql + length, strcspn(sql + length, " \n\t(")};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (slice_is_nocase(word, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool postgres_read(struct db *db, void *owner, const char *sql, struct db_params params,
+        const struct db_rows **rows_out, struct error *err)
+{
+    struct db_statement statement = {sql, params};
+    struct db_write read = {.statements = &statement, .count = 1};
+    if (begins_like_a_write(sql)) {
+        return postgres_broken(
+                err, "a statement that changes something was given as one that reads");
+    }
+    return run(db, owner, &read, true, rows_out, err);
+}
+
+static bool postgres_write(struct db *db, void *owner, const struct db_write *write,
+        const struct db_rows **rows_out, struct error *err)
+{
+    return run(db, owner, write, false, rows_out, err);
+}
+
+/* ---- opening ---- */
+
+static bool postgres_store_open(
+        void *owner, const char *url, struct db_store **store_out, struct error *err)
+{
+    struct postgres_store *store = mem_new(owner, struct postgres_store);
+    store->store.driver = &db_driver_postgres;
+    if (!postgres_address_parse(store, url, &store->address, err)) {
+        mem_free(store);
+        return false;
+    }
+    store->per_loop = CONNECTIONS_DEFAULT;
+    atomic_init(&store->unnamed, store->address.bouncer);
+    store->canceller = worker_new(store, "db-cancel", postgres_cancel_all, NULL);
+    *store_out = &store->store;
+    return true;
+}
+
+static void postgres_set_connections(struct db_store *base, int per_loop)
+{
+    struct postgres_store *store = (struct postgres_store *)base;
+    store->per_loop = per_loop < POSTGRES_CONNECTIONS_MAX ? per_loop : POSTGRES_CONNECTIONS_MAX;
+}
+
+static int db_end(struct postgres_db *db)
+{
+    atomic_fetch_sub(&db->store->connection_count, db->count);
+    return 0;
+}
+
+static bool postgres_open(void *owner, struct db_store *store, struct loop *loop,
+        struct db **db_out, struct error *err)
+{
+    struct postgres_db *db = mem_new(owner, struct postgres_db);
+    db->db = (struct db){.driver = &db_driver_postgres, .loop = loop};
+    db->store = (struct postgres_store *)store;
+    db_rows_builder_init(&db->builder, db);
+    mem_on_free(db, db_end);
+    open_another(db);
+    while (db->failure.code == ERROR_NONE && db->connections[0]->state != POSTGRES_READY) {
+        if (!fiber_condition_wait(&db->changed, err)) {
+            mem_free(db);
+            return false;
+        }
+    }
+    if (db->failure.code != ERROR_NONE) {
+        *err = db->failure;
+        mem_free(db);
+        return false;
+    }
+    *db_out = &db->db;
+    return true;
+}
+
+static const char *postgres_migration_text(const struct db_migration *migration)
+{
+    return migration->postgresql;
+}
+
+const struct db_driver db_driver_postgres = {
+        .store_open = postgres_store_open,
+        .set_connections = postgres_set_connections,
+        .open = postgres_open,
+        .read = postgres_read,
+        .write = postgres_write,
+        .run_script = postgres_run_script,
+        .table_exists_sql = "SELECT 1 FROM pg_catalog.pg_tables"
+                            " WHERE schemaname = current_schema() AND tablename = $1",
+        .migration_text = postgres_migration_text,
+};

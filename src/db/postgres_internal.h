@@ -1,0 +1,146 @@
+/* The PostgreSQL driver. postgres.c: what a loop asks for, over its connections, and trying again. postgres_connection.c:
+ * one connection in libpq's pipeline mode, several fibers' statements under way on it. postgres_script.c: migrations.
+ * postgres_value.c: values as text, both ways. postgres_error.c: what its errors mean. postgres_url.c: the address.
+ *
+ * PgBouncer in transaction mode may stand between: then each Sync may be another server's. So a transaction is what
+ * stands before one Sync, without BEGIN and COMMIT (an implicit transaction block: what fails leaves nothing open for
+ * those behind it), and nothing is left in a session. Prepared statements are named by the digest of their text, so that
+ * a name never means another statement; a bouncer before 1.21, which knows none, is found out by the errors that follow,
+ * or told of by `pgbouncer=true`: from then on every statement is parsed anew. */
+#pragma once
+
+#include "db/db_internal.h"
+#include "loop/worker.h"
+
+#include <libpq-fe.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+/* ---- postgres_url.c ---- */
+
+struct postgres_address {
+    const char *const *names, *const *values; /* for PQconnectStartParams(), NULL behind */
+    const char *place;                        /* "host:port/name", for messages */
+    int connect_timeout_ms;
+    int connection_limit; /* of the process; 0: not said */
+    bool bouncer;
+};
+/* What libpq takes, and of what Prisma takes `schema`, `pgbouncer`, `connection_limit`, `sslaccept` and `sslcert`; its
+ * other parameters are ignored.
+ * False: ERROR_SERVICE_UNAVAILABLE DATABASE_UNAVAILABLE; nothing of the URL is in the message but names. */
+MUST_CHECK bool postgres_address_parse(
+        void *owner, const char *url, struct postgres_address *out, struct error *err);
+
+/* ---- postgres_error.c ---- */
+
+enum postgres_verdict {
+    POSTGRES_FAILED,  /* the error is the answer */
+    POSTGRES_AGAIN,   /* nothing was done, and it may go well the next time: serialization, a server that ends */
+    POSTGRES_UNNAMED, /* the prepared statement cannot be used: nothing was done, do it without */
+    POSTGRES_BOUNCER, /* the same, for good */
+};
+/* `err` is set in any case: it stands when trying again does not help either. */
+enum postgres_verdict postgres_error(const PGresult *result, struct error *err);
+/* DATABASE_ERROR; false. */
+bool postgres_broken(struct error *err, const char *detail);
+/* DATABASE_UNAVAILABLE with Retry-After; false. */
+bool postgres_unavailable(struct error *err, const char *detail);
+
+/* ---- postgres_value.c ---- */
+
+/* `values` as libpq takes them, in `memory`.
+ * False: DATABASE_ERROR, a text holds a NUL or a list is no JSON array of strings. */
+MUST_CHECK bool postgres_params(void *memory, struct db_params params,
+        const char *const **values_out, struct error *err);
+/* The rows of a result, with lists as JSON and times as RFC 3339.
+ * False: DATABASE_RESULT_TOO_LARGE. */
+MUST_CHECK bool postgres_rows(struct db_rows_builder *builder, void *owner, const PGresult *result,
+        const struct db_rows **rows_out, struct error *err);
+
+/* ---- postgres_connection.c ---- */
+
+/* Statements before one Sync: a read, or a whole write. Belongs to the connection until it is answered. */
+struct postgres_exchange {
+    STAILQ_ENTRY(postgres_exchange) link; /* in the order of sending */
+    struct postgres_connection *connection;
+    size_t count;            /* of statements */
+    bool write, wanted;      /* the rows are wanted */
+    void *owner;             /* of the rows */
+    int64_t deadline_ms;     /* from then on the server may be told to stop */
+    struct fiber_signal done; /* when what follows is good */
+    bool abandoned;          /* nobody waits: what comes is dropped */
+
+    enum { EXCHANGE_DONE, EXCHANGE_FAILED, EXCHANGE_LOST } outcome;
+    enum postgres_verdict verdict; /* of EXCHANGE_FAILED */
+    struct error err;              /* of EXCHANGE_FAILED */
+    size_t received;               /* bytes, while it is the one that is answered */
+    bool too_large;
+
+    size_t at, step_count; /* the step that is answered */
+    const struct db_rows **rows; /* `count` */
+    struct postgres_step *steps;
+};
+STAILQ_HEAD(postgres_exchanges, postgres_exchange);
+
+enum postgres_state { POSTGRES_CLOSED, POSTGRES_CONNECTING, POSTGRES_SETTING, POSTGRES_READY };
+
+struct postgres_connection {
+    struct postgres_db *db;
+    enum postgres_state state;
+    PGconn *handle; /* NULL: closed */
+    ev_io reads, writes;
+    ev_timer timer; /* for giving up connecting, and for trying again */
+    int64_t backoff_ms;
+    int64_t cancelled_ms; /* when the server was told to stop something, last */
+    struct postgres_statement *statements; /* prepared, by the address of their text */
+    struct postgres_exchanges exchanges;   /* under way */
+    int reads_under_way, writes_under_way;
+    bool between; /* the result of a step has come, the end of it has not */
+};
+
+struct postgres_connection *postgres_connection_new(struct postgres_db *db);
+/* Begin to connect, unless it is under way. db->changed is woken when it came to something; db->failure says what. */
+void postgres_connection_open(struct postgres_connection *connection);
+/* Send the statements of `write`, or one that reads; of a READY connection. NULL: err says why nothing was sent. */
+struct postgres_exchange *postgres_connection_send(struct postgres_connection *connection,
+        void *owner, const struct db_write *write, bool reads, bool wanted, struct error *err);
+/* When the fiber has waited enough: tell the server to stop what it is doing, if that is past its deadline. */
+void postgres_connection_cancel(struct postgres_connection *connection);
+/* libpq would print them. */
+void postgres_drop_notice(void *context, const PGresult *result);
+/* What the store's canceller does. */
+worker_function postgres_cancel_all;
+/* Close it; what is under way is EXCHANGE_LOST. */
+void postgres_connection_lose(struct postgres_connection *connection, const char *why);
+/* The fiber does not want it any more; answered or not. */
+void postgres_exchange_drop(struct postgres_exchange *exchange);
+
+/* ---- postgres_script.c ---- */
+
+/* On a connection of its own, on a thread that may block. */
+SUSPENDS bool postgres_run_script(
+        struct db *db, const struct db_script *script, bool *ran_out, struct error *err);
+
+/* ---- postgres.c ---- */
+
+#define POSTGRES_CONNECTIONS_MAX 64
+
+struct postgres_store {
+    struct db_store store;
+    struct postgres_address address;
+    int per_loop;
+    atomic_int connection_count; /* of the process */
+    atomic_bool unnamed;         /* no prepared statements */
+    struct worker *canceller;    /* tells servers to stop */
+};
+
+struct postgres_db {
+    struct db db;
+    struct postgres_store *store;
+    struct db_rows_builder builder;
+    struct fiber_condition changed; /* a connection is ready, has room, or failed */
+    struct error failure;           /* of the last attempt to connect; code ERROR_NONE: it went well */
+    int waiting;                    /* fibers, for `changed` */
+    int count;
+    struct postgres_connection *connections[POSTGRES_CONNECTIONS_MAX];
+};
