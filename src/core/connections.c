@@ -41,7 +41,7 @@ struct db_value connection_metadata(void *memory, const char *label)
     json_write_name(&writer, "accountLabel");
     json_write_text(&writer, label);
     json_end_object(&writer);
-    return text.overflow ? DB_NULL : DB_SLICE(buffer_slice(&text));
+    return text.overflow ? DB_NULL : DB_JSON(buffer_slice(&text));
 }
 
 /* ---- list ---- */

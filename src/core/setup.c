@@ -275,8 +275,8 @@ static bool write_rows(const struct setup *setup, const struct setup_provider *w
                     DB_PARAMS(DB_TEXT(auth_id), DB_TEXT(provider->provider),
                             DB_TEXT(wanted->auth_config_id), DB_TEXT(provider->display_name),
                             DB_TEXT(provider->icon), DB_TEXT(provider->description),
-                            DB_SLICE(list_text(memory, provider->required_scopes)),
-                            DB_SLICE(list_text(memory, provider->allowed_tools)), time)},
+                            DB_LIST(list_text(memory, provider->required_scopes)),
+                            DB_LIST(list_text(memory, provider->allowed_tools)), time)},
             {"INSERT INTO \"MCPServer\" (\"id\", \"authConfigId\", \"composioServerId\", \"name\","
              " \"description\", \"createdAt\", \"updatedAt\") VALUES ($1, $2, $3, $4, $5, $6, $6)"
              " ON CONFLICT (\"id\") DO UPDATE SET \"composioServerId\" = excluded.\"composioServerId\","

@@ -126,11 +126,11 @@ struct fixture {
 
 static inline void insert_rows(struct fixture *fixture)
 {
-    static const struct db_statement rows[] = {
+    const struct db_statement rows[] = {
             {"INSERT INTO \"AuthConfig\" (\"id\", \"provider\", \"composioAuthId\", \"displayName\","
              " \"requiredScopes\", \"allowedTools\", \"updatedAt\") VALUES ('a', 'gmail', 'ac_gmail',"
-             " 'Gmail', '[]', '[\"GMAIL_FETCH_EMAILS\"]', '2026-01-01T00:00:00.000Z')",
-                    {NULL, 0}},
+             " 'Gmail', $1, $2, '2026-01-01T00:00:00.000Z')",
+                    DB_PARAMS(DB_LIST(SLICE("[]")), DB_LIST(SLICE("[\"GMAIL_FETCH_EMAILS\"]")))},
             {"INSERT INTO \"MCPServer\" (\"id\", \"authConfigId\", \"composioServerId\", \"name\","
              " \"updatedAt\") VALUES ('m', 'a', 'server', 'Gmail', '2026-01-01T00:00:00.000Z')",
                     {NULL, 0}},

@@ -91,6 +91,7 @@ int64_t db_get_time(const struct db_rows *rows, size_t row, size_t column);
  *                              sent and before it answered; it is all done or not at all. Look before doing it again
  *   ERROR_CONFLICT             DATABASE_UNIQUE       a unique index refused it; err->detail names the columns
  *   ERROR_CONFLICT             DATABASE_FOREIGN_KEY
+ *   ERROR_BAD_REQUEST          TEXT_INVALID          PostgreSQL cannot hold a value: a NUL, or what is no UTF-8
  *   ERROR_INTERNAL_SERVER_ERROR DATABASE_RESULT_TOO_LARGE  a result of more than 64 MiB; say LIMIT
  *   ERROR_INTERNAL_SERVER_ERROR DATABASE_ERROR       anything else; only err->detail says what
  *   ERROR_TIMEOUT, ERROR_CLIENT_CLOSED_REQUEST       as fiber_check(); nothing was changed

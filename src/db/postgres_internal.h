@@ -49,7 +49,7 @@ bool postgres_unavailable(struct error *err, const char *detail);
 /* ---- postgres_value.c ---- */
 
 /* `values` as libpq takes them, in `memory`.
- * False: DATABASE_ERROR, a text holds a NUL or a list is no JSON array of strings. */
+ * False: TEXT_INVALID; DATABASE_ERROR, a list is no JSON array of strings. */
 MUST_CHECK bool postgres_params(void *memory, struct db_params params,
         const char *const **values_out, struct error *err);
 /* The rows of a result, with lists as JSON and times as RFC 3339.

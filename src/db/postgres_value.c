@@ -162,8 +162,10 @@ bool postgres_params(void *memory, struct db_params params, const char *const **
         case DB_TYPE_NULL:
             continue;
         case DB_TYPE_TEXT:
-            if (memchr(value->text.data, '\0', value->text.length) != NULL) {
-                return postgres_broken(err, "a text holds a NUL");
+            if (utf8_valid_run(value->text) != value->text.length ||
+                    memchr(value->text.data, '\0', value->text.length) != NULL) {
+                return error_set(err, ERROR_BAD_REQUEST, "TEXT_INVALID",
+                        "A text holds what cannot be stored: a NUL, or half of a surrogate pair.");
             }
             values[i] = mem_strndup(memory, value->text.data, value->text.length);
             break;
