@@ -34,8 +34,8 @@ struct db_driver {
     bool (*store_open)(
             void *owner, const char *url, struct db_store **store_out, struct error *err);
     void (*set_connections)(struct db_store *store, int per_loop);
-    SUSPENDS bool (*open)(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
-            struct error *err);
+    SUSPENDS bool (*open)(void *owner, struct db_store *store, struct loop *loop,
+            struct db **db_out, struct error *err);
     SUSPENDS bool (*read)(struct db *db, void *owner, const char *sql, struct db_params params,
             const struct db_rows **rows_out, struct error *err);
     SUSPENDS bool (*write)(struct db *db, void *owner, const struct db_write *write,

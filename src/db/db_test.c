@@ -157,7 +157,8 @@ static const struct {
     const char *name, *sql;
     bool read;
     enum error_code code;
-    const char *reason, *sqlite, *postgres; /* what the detail says; NULL: that one has no such thing */
+    const char *reason, *sqlite,
+            *postgres; /* what the detail says; NULL: that one has no such thing */
 } refused[] = {
         {"unique index", "INSERT INTO item VALUES ('z', 'a', 1)", false, ERROR_CONFLICT,
                 "DATABASE_UNIQUE", "item.a, item.n", "item (a, n)"},

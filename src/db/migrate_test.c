@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 
 /* Of the same text for both. */
-#define MIGRATION(name, sql) {name, sql, sql}
+#define MIGRATION(name, sql) \
+    {                        \
+        name, sql, sql       \
+    }
 #define FIRST \
     MIGRATION("1_one", "CREATE TABLE one (a TEXT); INSERT INTO one VALUES ('first; ''quoted''');")
 

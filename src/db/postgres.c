@@ -9,12 +9,14 @@
 #define CONNECTIONS_DEFAULT 3
 #define UNDER_WAY_MAX       128  /* exchanges of one connection; more wait for their turn here */
 #define WAITING_MAX         8192 /* beyond this many, they are refused at once */
-#define CONNECT_PATIENCE_MS 5000 /* how long a statement waits for a connection: a server that starts anew */
-#define WRITE_MAX_MS        60000 /* until a write without deadline is given up */
-#define WRITE_GRACE_MS      5000  /* for the server to say what became of it then */
+#define CONNECT_PATIENCE_MS \
+    5000 /* how long a statement waits for a connection: a server that starts anew */
+#define WRITE_MAX_MS   60000 /* until a write without deadline is given up */
+#define WRITE_GRACE_MS 5000  /* for the server to say what became of it then */
 /* A write waits for the disk and perhaps for locks, and holds up what comes behind it. */
-#define WRITE_LOAD     16
-#define LOAD_SHARED    16 /* reads on one connection before the next is used: they cost least together */
+#define WRITE_LOAD 16
+#define LOAD_SHARED \
+    16 /* reads on one connection before the next is used: they cost least together */
 #define TRIES_MAX      12
 #define RETRY_FIRST_MS 2
 #define RETRY_MAX_MS   100
@@ -90,8 +92,8 @@ static bool wait_for_change(struct postgres_db *db, int64_t until, struct error 
     return postgres_unavailable(err, "no connection was free in time");
 }
 
-static bool take_connection(struct postgres_db *db, bool reads, struct postgres_connection **out,
-        struct error *err)
+static bool take_connection(
+        struct postgres_db *db, bool reads, struct postgres_connection **out, struct error *err)
 {
     int64_t until = clock_monotonic_ms() + CONNECT_PATIENCE_MS;
     struct postgres_connection *found;
@@ -174,8 +176,9 @@ static enum result judge(struct postgres_db *db, const struct postgres_exchange 
         if (atomic_exchange(&db->store->unnamed, true)) {
             return RESULT_AGAIN; /* sent before it was known */
         }
-        log_info("a bouncer without prepared statements stands before the database: they are not used"
-                 " any more; pgbouncer=true in DATABASE_URL says so from the start");
+        log_info(
+                "a bouncer without prepared statements stands before the database: they are not used"
+                " any more; pgbouncer=true in DATABASE_URL says so from the start");
         return RESULT_AGAIN_AT_ONCE;
     case POSTGRES_UNNAMED:
         return RESULT_AGAIN_AT_ONCE;

@@ -26,8 +26,9 @@ struct postgres_statement {
 enum step_kind { STEP_ISOLATE, STEP_PREPARE, STEP_STATEMENT, STEP_SYNC };
 struct postgres_step {
     enum step_kind kind;
-    size_t statement;                    /* of STEP_STATEMENT */
-    struct postgres_statement *prepared; /* of STEP_PREPARE, and of STEP_STATEMENT where it is used; else NULL */
+    size_t statement; /* of STEP_STATEMENT */
+    struct postgres_statement
+            *prepared; /* of STEP_PREPARE, and of STEP_STATEMENT where it is used; else NULL */
 };
 
 static void watch(struct postgres_connection *connection);
@@ -98,16 +99,25 @@ static void start_timer(struct postgres_connection *connection, int64_t ms)
 void postgres_connection_lose(struct postgres_connection *connection, const char *why)
 {
     struct postgres_exchange *exchange;
-    log_warn("a connection to the database was lost: %s", why);
+    log_warn("a connection to the database was lost: %.*s", (int)strcspn(why, "\n"), why);
     close_handle(connection);
     start_timer(connection, BACKOFF_FIRST_MS);
+    bool first = true;
     while ((exchange = STAILQ_FIRST(&connection->exchanges)) != NULL) {
-        /* What has failed is known to have, whatever came after. */
-        if (exchange->outcome != EXCHANGE_FAILED) {
+        if (exchange->outcome == EXCHANGE_FAILED) {
+            /* It is known to have, whatever came after. */
+        } else if (connection->server_ended && !first) {
+            /* The server answers in order: it ended before it came to this one. */
+            exchange->outcome = EXCHANGE_FAILED;
+            exchange->verdict = POSTGRES_AGAIN;
+            postgres_unavailable(&exchange->err, why);
+        } else {
             exchange->outcome = EXCHANGE_LOST;
         }
+        first = false;
         finish(exchange);
     }
+    connection->server_ended = false;
 }
 
 /* ---- what the server says ---- */
@@ -127,7 +137,8 @@ static void exchange_fail(struct postgres_exchange *exchange, const PGresult *re
             prepared->unnamed = true;
         }
     } else if (exchange->verdict == POSTGRES_BOUNCER && prepared != NULL && !prepared->prepared) {
-        exchange->verdict = POSTGRES_AGAIN; /* the exchange that would have prepared it failed before */
+        exchange->verdict =
+                POSTGRES_AGAIN; /* the exchange that would have prepared it failed before */
     }
 }
 
@@ -151,6 +162,20 @@ static void take_rows(struct postgres_exchange *exchange, const PGresult *result
         exchange->outcome = EXCHANGE_FAILED;
         exchange->verdict = POSTGRES_FAILED;
     }
+}
+
+/* The error ends the connection, and leaves open what became of what is under way. */
+static bool is_end(struct postgres_connection *connection, const struct postgres_step *step,
+        const PGresult *result)
+{
+    struct slice state = slice_of(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    struct slice severity = slice_of(PQresultErrorField(result, PG_DIAG_SEVERITY));
+    if (state.length >= 3 && slice_starts(state, "57P")) {
+        connection->server_ended = true;
+        return step->kind == STEP_SYNC; /* while it committed: it may have done so */
+    }
+    /* Without SQLSTATE it is libpq's own word, and what else is fatal is PgBouncer's. */
+    return state.data == NULL || slice_is(severity, "FATAL");
 }
 
 /* False: the connection cannot go on. */
@@ -181,10 +206,7 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
         exchange->verdict = POSTGRES_FAILED;
         return postgres_broken(&exchange->err, "not exactly one statement") || true;
     case PGRES_FATAL_ERROR:
-        /* Without SQLSTATE it is libpq's own word for a connection that is no more. A server that ends while it commits
-         * may have done so. */
-        if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL ||
-                (step->kind == STEP_SYNC && PQstatus(connection->handle) == CONNECTION_BAD)) {
+        if (is_end(connection, step, result)) {
             return false;
         }
         exchange_fail(exchange, result);
@@ -305,8 +327,7 @@ static void work_ready(struct postgres_connection *connection, int events)
 {
     if ((events & EV_READ) != 0) {
         bool alive = consume(connection);
-        if (!take_results(connection) || !alive ||
-                PQstatus(connection->handle) == CONNECTION_BAD) {
+        if (!take_results(connection) || !alive || PQstatus(connection->handle) == CONNECTION_BAD) {
             postgres_connection_lose(connection, PQerrorMessage(connection->handle));
             return;
         }
@@ -320,13 +341,16 @@ static void connect_failed(struct postgres_connection *connection, const char *w
 {
     struct postgres_db *db = connection->db;
     const char *place = db->store->address.place;
+    struct error reason;
+    postgres_unavailable(&reason, why);
     error_set(&db->failure, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
             "the database at %.120s cannot be reached or refuses us; see DATABASE_URL", place);
-    error_detail(&db->failure, "%s", why);
+    error_detail(&db->failure, "%s", reason.detail);
     db->failure.retry_after_s = 1;
     log_warn("no connection to the database at %s: %s", place, db->failure.detail);
     close_handle(connection);
-    int64_t backoff = connection->backoff_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : connection->backoff_ms;
+    int64_t backoff =
+            connection->backoff_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : connection->backoff_ms;
     connection->backoff_ms = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
     start_timer(connection, random_below(backoff) + backoff / 2);
     fiber_condition_wake_all(&db->changed);

@@ -9,10 +9,12 @@ bool postgres_broken(struct error *err, const char *detail)
 
 bool postgres_unavailable(struct error *err, const char *detail)
 {
+    /* libpq gives advice on further lines. */
+    struct slice line = {detail, strcspn(detail, "\n")};
     error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
             "The database cannot be used right now; try again soon.");
     err->retry_after_s = 1;
-    return error_detail(err, "%s", detail);
+    return error_detail(err, "%.*s", SLICE_ARG(line));
 }
 
 /* Beginnings of SQLSTATEs (PostgreSQL's manual, appendix A), the longer before the shorter. */
@@ -21,21 +23,21 @@ static const struct {
     enum postgres_verdict verdict;
     enum { BROKEN, UNAVAILABLE, UNIQUE, FOREIGN_KEY } kind;
 } meanings[] = {
-        {"23505", POSTGRES_FAILED, UNIQUE},
-        {"23503", POSTGRES_FAILED, FOREIGN_KEY},
-        {"23001", POSTGRES_FAILED, FOREIGN_KEY},     /* ON DELETE RESTRICT, from version 18 on */
-        {"40", POSTGRES_AGAIN, UNAVAILABLE},         /* serialization failure, deadlock */
-        {"57014", POSTGRES_AGAIN, UNAVAILABLE},      /* cancelled, perhaps for another's sake */
-        {"57P", POSTGRES_AGAIN, UNAVAILABLE},        /* the server ends, or begins */
-        {"25006", POSTGRES_AGAIN, UNAVAILABLE},      /* it is a standby's now */
-        {"08P01", POSTGRES_FAILED, BROKEN},          /* another number of values than the statement takes */
-        {"08", POSTGRES_AGAIN, UNAVAILABLE},         /* PgBouncer lost its server */
-        {"26000", POSTGRES_BOUNCER, BROKEN},         /* our prepared statement is another session's */
-        {"42P05", POSTGRES_BOUNCER, BROKEN},         /* another session's is here */
-        {"0A000", POSTGRES_UNNAMED, BROKEN},         /* a table has other columns than when it was prepared */
-        {"53", POSTGRES_FAILED, UNAVAILABLE},        /* disk full, out of memory, too many connections */
-        {"55", POSTGRES_FAILED, UNAVAILABLE},        /* locked */
-        {"58", POSTGRES_FAILED, UNAVAILABLE},        /* input or output error */
+        {"23505", POSTGRES_FAILED, UNIQUE}, {"23503", POSTGRES_FAILED, FOREIGN_KEY},
+        {"23001", POSTGRES_FAILED, FOREIGN_KEY}, /* ON DELETE RESTRICT, from version 18 on */
+        {"40", POSTGRES_AGAIN, UNAVAILABLE},     /* serialization failure, deadlock */
+        {"57014", POSTGRES_AGAIN, UNAVAILABLE},  /* cancelled, perhaps for another's sake */
+        {"57P", POSTGRES_AGAIN, UNAVAILABLE},    /* the server ends, or begins */
+        {"25006", POSTGRES_AGAIN, UNAVAILABLE},  /* it is a standby's now */
+        {"08P01", POSTGRES_FAILED, BROKEN},  /* another number of values than the statement takes */
+        {"08", POSTGRES_AGAIN, UNAVAILABLE}, /* PgBouncer lost its server */
+        {"26000", POSTGRES_BOUNCER, BROKEN}, /* our prepared statement is another session's */
+        {"42P05", POSTGRES_BOUNCER, BROKEN}, /* another session's is here */
+        {"0A000", POSTGRES_UNNAMED,
+                BROKEN}, /* a table has other columns than when it was prepared */
+        {"53", POSTGRES_FAILED, UNAVAILABLE}, /* disk full, out of memory, too many connections */
+        {"55", POSTGRES_FAILED, UNAVAILABLE}, /* locked */
+        {"58", POSTGRES_FAILED, UNAVAILABLE}, /* input or output error */
 };
 
 /* The names in "Key (a, n)=(values) already exists.", without the values. */

@@ -34,8 +34,8 @@ MUST_CHECK bool postgres_address_parse(
 /* ---- postgres_error.c ---- */
 
 enum postgres_verdict {
-    POSTGRES_FAILED,  /* the error is the answer */
-    POSTGRES_AGAIN,   /* nothing was done, and it may go well the next time: serialization, a server that ends */
+    POSTGRES_FAILED, /* the error is the answer */
+    POSTGRES_AGAIN, /* nothing was done, and it may go well the next time: serialization, a server that ends */
     POSTGRES_UNNAMED, /* the prepared statement cannot be used: nothing was done, do it without */
     POSTGRES_BOUNCER, /* the same, for good */
 };
@@ -50,8 +50,8 @@ bool postgres_unavailable(struct error *err, const char *detail);
 
 /* `values` as libpq takes them, in `memory`.
  * False: TEXT_INVALID; DATABASE_ERROR, a list is no JSON array of strings. */
-MUST_CHECK bool postgres_params(void *memory, struct db_params params,
-        const char *const **values_out, struct error *err);
+MUST_CHECK bool postgres_params(
+        void *memory, struct db_params params, const char *const **values_out, struct error *err);
 /* The rows of a result, with lists as JSON and times as RFC 3339.
  * False: DATABASE_RESULT_TOO_LARGE. */
 MUST_CHECK bool postgres_rows(struct db_rows_builder *builder, void *owner, const PGresult *result,
@@ -63,12 +63,12 @@ MUST_CHECK bool postgres_rows(struct db_rows_builder *builder, void *owner, cons
 struct postgres_exchange {
     STAILQ_ENTRY(postgres_exchange) link; /* in the order of sending */
     struct postgres_connection *connection;
-    size_t count;            /* of statements */
-    bool write, wanted;      /* the rows are wanted */
-    void *owner;             /* of the rows */
-    int64_t deadline_ms;     /* from then on the server may be told to stop */
+    size_t count;             /* of statements */
+    bool write, wanted;       /* the rows are wanted */
+    void *owner;              /* of the rows */
+    int64_t deadline_ms;      /* from then on the server may be told to stop */
     struct fiber_signal done; /* when what follows is good */
-    bool abandoned;          /* nobody waits: what comes is dropped */
+    bool abandoned;           /* nobody waits: what comes is dropped */
 
     enum { EXCHANGE_DONE, EXCHANGE_FAILED, EXCHANGE_LOST } outcome;
     enum postgres_verdict verdict; /* of EXCHANGE_FAILED */
@@ -76,7 +76,7 @@ struct postgres_exchange {
     size_t received;               /* bytes, while it is the one that is answered */
     bool too_large;
 
-    size_t at, step_count; /* the step that is answered */
+    size_t at, step_count;       /* the step that is answered */
     const struct db_rows **rows; /* `count` */
     struct postgres_step *steps;
 };
@@ -91,11 +91,12 @@ struct postgres_connection {
     ev_io reads, writes;
     ev_timer timer; /* for giving up connecting, and for trying again */
     int64_t backoff_ms;
-    int64_t cancelled_ms; /* when the server was told to stop something, last */
+    int64_t cancelled_ms;                  /* when the server was told to stop something, last */
     struct postgres_statement *statements; /* prepared, by the address of their text */
     struct postgres_exchanges exchanges;   /* under way */
     int reads_under_way, writes_under_way;
-    bool between; /* the result of a step has come, the end of it has not */
+    bool server_ended; /* it has said that it ends */
+    bool between;      /* the result of a step has come, the end of it has not */
 };
 
 struct postgres_connection *postgres_connection_new(struct postgres_db *db);
@@ -139,8 +140,8 @@ struct postgres_db {
     struct postgres_store *store;
     struct db_rows_builder builder;
     struct fiber_condition changed; /* a connection is ready, has room, or failed */
-    struct error failure;           /* of the last attempt to connect; code ERROR_NONE: it went well */
-    int waiting;                    /* fibers, for `changed` */
+    struct error failure; /* of the last attempt to connect; code ERROR_NONE: it went well */
+    int waiting;          /* fibers, for `changed` */
     int count;
     struct postgres_connection *connections[POSTGRES_CONNECTIONS_MAX];
 };

@@ -41,8 +41,8 @@ static PGresult *run_statement(
     if (!postgres_params(work->memory, statement->params, &values, &work->err)) {
         return NULL;
     }
-    return PQexecParams(handle, statement->sql, (int)statement->params.count, NULL, values, NULL,
-            NULL, 0);
+    return PQexecParams(
+            handle, statement->sql, (int)statement->params.count, NULL, values, NULL, NULL, 0);
 }
 
 static bool is_done(PGconn *handle, struct script_work *work, bool *done_out)

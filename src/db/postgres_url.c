@@ -65,8 +65,8 @@ static const char *find(const struct parameter *parameters, const char *name)
     return NULL;
 }
 
-static bool split_query(void *memory, struct slice query, struct parameter *parameters,
-        struct error *err)
+static bool split_query(
+        void *memory, struct slice query, struct parameter *parameters, struct error *err)
 {
     size_t count = 0;
     while (query.length > 0) {

@@ -152,8 +152,8 @@ static const char *array(void *memory, struct slice text)
     return buffer_text(&out);
 }
 
-bool postgres_params(void *memory, struct db_params params, const char *const **values_out,
-        struct error *err)
+bool postgres_params(
+        void *memory, struct db_params params, const char *const **values_out, struct error *err)
 {
     const char **values = mem_array(memory, const char *, params.count);
     for (size_t i = 0; i < params.count; i++) {
@@ -258,8 +258,8 @@ bool postgres_rows(struct db_rows_builder *builder, void *owner, const PGresult 
             struct slice value = {NULL, 0};
             if (PQgetisnull(result, row, column) == 0) {
                 Oid type = PQftype(result, column);
-                value = (struct slice){PQgetvalue(result, row, column),
-                        (size_t)PQgetlength(result, row, column)};
+                value = (struct slice){
+                        PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
                 if (type == OID_TIMESTAMP || type == OID_TIMESTAMPTZ) {
                     value = time_text(value, scratch);
                 } else if (type == OID_TEXT_ARRAY || type == OID_VARCHAR_ARRAY) {

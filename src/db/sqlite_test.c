@@ -295,8 +295,8 @@ static void shares_snapshots(struct scene *scene)
     write_ok(db, create_sql, DB_NO_PARAMS);
     struct stranger *stranger = stranger_open(scene);
     ck_assert_int_eq(read_int(db, count_sql), 0);
-    ck_assert_int_eq(
-            sqlite3_exec(stranger->sqlite, "INSERT INTO item VALUES (5, 'stranger')", NULL, NULL, NULL),
+    ck_assert_int_eq(sqlite3_exec(stranger->sqlite, "INSERT INTO item VALUES (5, 'stranger')", NULL,
+                             NULL, NULL),
             SQLITE_OK);
     ck_assert_int_eq(read_int(db, count_sql), 0); /* the same round, the same snapshot */
     fiber_yield();

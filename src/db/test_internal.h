@@ -15,7 +15,7 @@ struct scene {
     void *owner;
     struct test_database database;
     const char *directory, *path, *url; /* of the database; the first two are SQLite's */
-    struct db_store *store; /* NULL until opened */
+    struct db_store *store;             /* NULL until opened */
     struct db *db;
     void (*body)(struct scene *scene);
 };

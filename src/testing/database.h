@@ -47,8 +47,7 @@ static inline void test_database_make(void *owner, struct test_database *out)
         return;
     }
     const char *temporary = getenv("TMPDIR");
-    out->directory =
-            mem_printf(owner, "%s/db-test-XXXXXX", temporary == NULL ? "/tmp" : temporary);
+    out->directory = mem_printf(owner, "%s/db-test-XXXXXX", temporary == NULL ? "/tmp" : temporary);
     ck_assert_ptr_nonnull(mkdtemp(out->directory));
     out->path = mem_printf(owner, "%s/test.db", out->directory);
     out->url = mem_printf(owner, "file:%s", out->path);
