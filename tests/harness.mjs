@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { databaseUrl, onPostgres } from './database.mjs';
 
 const tenon = resolve(process.env.TENON ?? fileURLToPath(new URL('../build/tenon', import.meta.url)));
 // The Composio SDK uses the global, which Node 18 (Debian 12) does not have.
@@ -126,15 +127,16 @@ async function start(verb, { dir, args = [], lines = 1 }, env) {
 
 /** `tenon dev`. The same `dir` again goes on with the same data. */
 export const startDev = ({ dir = tempDir(), env = {} } = {}) =>
-  start('dev', { dir, lines: 2 }, { LISTEN: '127.0.0.1:0', SANDBOX_LISTEN: '127.0.0.1:0', ...tracing(), ...env });
+  start('dev', { dir, lines: 2 }, { LISTEN: '127.0.0.1:0', SANDBOX_LISTEN: '127.0.0.1:0', ...tracing(),
+    ...(onPostgres ? { DATABASE_URL: databaseUrl(dir) } : {}), ...env });
 
 /** `tenon sandbox`, forgetting everything at its end unless `args` has --database. */
 export const startSandbox = ({ dir = tempDir(), env = {}, args = [] } = {}) =>
   start('sandbox', { dir, args }, { SANDBOX_LISTEN: '127.0.0.1:0', ...tracing(), ...env });
 
 /** `tenon serve`; `env` says what it needs (DATABASE_URL, JWT_SECRET, …). `migrate` and `setup` come before it. */
-export const startServe = ({ dir = tempDir(), env = {} } = {}) =>
-  start('serve', { dir }, { LISTEN: '127.0.0.1:0', ...env });
+export const startServe = ({ dir = tempDir(), env = {}, args = [] } = {}) =>
+  start('serve', { dir, args }, { LISTEN: '127.0.0.1:0', ...env });
 
 /** "host:port" of an URL, to start a program anew where it was. */
 export const address = (url) => new URL(url).host;

@@ -14,7 +14,8 @@ static const struct verb {
     const char *name, *arguments, *help;
     int (*run)(const struct verb_arguments *arguments);
 } verbs[] = {
-        {"serve", "", "the server", verb_serve},
+        {"serve", "[--migrate]",
+                "the server; it refuses a database that is behind, or brings it up", verb_serve},
         {"dev", "",
                 "the whole product on an empty machine, offline: sandbox, database, server, a signed-in user",
                 verb_dev},

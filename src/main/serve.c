@@ -217,6 +217,7 @@ bool server_start(void *owner, const struct config *config, struct db_store *sto
             .streams = config->streams,
     };
     server->limits = limits_new(server, &limits_options);
+    db_store_set_connections(store, (int)config->database_connections);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     server->count =
             config->tenon_threads > 0 ? (int)config->tenon_threads : (cores > 0 ? (int)cores : 1);

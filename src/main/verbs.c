@@ -20,10 +20,17 @@ int verb_serve(const struct verb_arguments *arguments)
     struct error err = {0};
     struct db_store *store = NULL;
     struct server *server = NULL;
+    size_t applied = 0;
+    bool migrate = verb_flag(arguments, "--migrate");
+    if (arguments->count != migrate) {
+        fputs("tenon: serve takes --migrate\n", stderr);
+        return 2;
+    }
     verb_hold_signals();
     if (!config_require(config, "COMPOSIO_API_KEY", &err) ||
             !config_require(config, "JWT_SECRET", &err) || !open_store(arguments, &store, &err) ||
-            !verb_check_migrations(store, &err) ||
+            !(migrate ? verb_apply_migrations(store, &applied, &err)
+                      : verb_check_migrations(store, &err)) ||
             !server_start(arguments->owner, config, store, catalog_new(arguments->owner), NULL,
                     &server, &err)) {
         return verb_failed(&err);

@@ -1,10 +1,9 @@
 /* What the client tests share: the official tRPC client on both mounts, and a browser's part of connecting. */
 import assert from 'node:assert/strict';
 import { createTRPCClient, httpBatchLink, httpLink } from '@trpc/client';
-import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { join } from 'node:path';
 import superjson from 'superjson';
+import { databaseUrl, query } from '../database.mjs';
 import { run, startDev, tempDir } from '../harness.mjs';
 
 export const SECRET = 'a secret of the tests, of more than 32 bytes';
@@ -26,15 +25,16 @@ const AUTH_CONFIGS = { GMAIL: 'gmail', CALENDAR: 'googlecalendar', SLACK: 'slack
 /** A directory for the operator's verbs, with a migrated database, and their environment. */
 export async function installation(sandboxUrl, { migrated = true } = {}) {
   const dir = tempDir();
+  const database = databaseUrl(dir);
   const env = {
-    DATABASE_URL: 'file:./tenon.db',
+    DATABASE_URL: database,
     COMPOSIO_API_KEY: 'ak_of_the_operator',
     COMPOSIO_BASE_URL: sandboxUrl,
     JWT_SECRET: SECRET,
     ...Object.fromEntries(Object.entries(AUTH_CONFIGS).map(([name, slug]) => [`COMPOSIO_AUTH_CONFIG_${name}`, `ac_sandbox_${slug}`])),
   };
   if (migrated) assert.equal((await run('migrate', [], { dir, env })).code, 0);
-  return { dir, env, database: join(dir, 'tenon.db') };
+  return { dir, env, database };
 }
 
 /** mulberry32: the same choices again from the same seed. */
@@ -93,14 +93,11 @@ export async function connect(trpc, provider) {
   return trpc.integrations.complete.mutate({ provider, state, code });
 }
 
-/** Rows of the server's SQLite file. */
-export function rows(dir, sql, file = join(dir, '.tenon', 'tenon.db')) {
-  const text = execFileSync('sqlite3', ['-json', '-cmd', '.timeout 5000', file, sql], { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  return text === '' ? [] : JSON.parse(text);
-}
+/** Rows of Tenon's database as objects; `database` is its URL where it is not that of `tenon dev` in `dir`. */
+export const rows = (dir, sql, database = databaseUrl(dir, '.tenon/tenon.db')) => query(database, sql);
 
-/** Change the server's SQLite file behind its back. */
-export const change = (database, sql) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', database, sql]);
+/** Change the database behind the server's back. */
+export const change = query;
 
 /** Ask until it is so; the bound is for a machine that is stuck, not for one that is slow. */
 export async function until(what, condition, timeoutMs = 30_000) {

@@ -4,9 +4,9 @@
  *
  * Each lane is a pair of users of its own; lanes run side by side on one server. SEED and STEPS repeat a run. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Database, databaseUrl } from '../database.mjs';
 import { address, startSandbox, startServe, tempDir } from '../harness.mjs';
 import { client, comeBack, consent, control, generator, run, SECRET, token } from './flow.mjs';
 
@@ -16,34 +16,6 @@ const PROVIDERS = ['gmail', 'slack'];
 const TOOL = { gmail: ['GMAIL_FETCH_EMAILS', { max_results: 1 }], slack: ['SLACK_FETCH_CONVERSATION_HISTORY', { channel: 'general' }] };
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/** One sqlite3 process for a file: queries in order, rows as objects. */
-class Database {
-  #waiting = [];
-  #text = '';
-  constructor(file) {
-    this.process = spawn('sqlite3', ['-json', '-cmd', '.timeout 10000', file], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.process.stdout.setEncoding('utf8');
-    this.process.stdout.on('data', (text) => {
-      this.#text += text;
-      for (let end; (end = this.#text.indexOf('-- end\n')) >= 0; this.#text = this.#text.slice(end + 7)) {
-        const answer = this.#text.slice(0, end);
-        this.#waiting.shift()(answer === '' ? [] : JSON.parse(answer));
-      }
-    });
-  }
-
-  query(sql) {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.process.stdin.write(`${sql};\n.print -- end\n`);
-    });
-  }
-
-  close() {
-    this.process.stdin.end();
-  }
-}
-
 /* ---- the world ---- */
 
 const world = { crashes: 0, steps: 0, proven: 0, refusals: new Map() };
@@ -52,7 +24,7 @@ async function startWorld() {
   const dir = tempDir();
   world.sandbox = await startSandbox({ dir, args: ['--database', join(dir, 'sandbox.db')] });
   world.env = {
-    DATABASE_URL: `file:${join(dir, 'tenon.db')}`, JWT_SECRET: SECRET, COMPOSIO_API_KEY: 'ak_model', COMPOSIO_BASE_URL: world.sandbox.url,
+    DATABASE_URL: databaseUrl(dir), JWT_SECRET: SECRET, COMPOSIO_API_KEY: 'ak_model', COMPOSIO_BASE_URL: world.sandbox.url,
     COMPOSIO_AUTH_CONFIG_GMAIL: 'ac_sandbox_gmail', COMPOSIO_AUTH_CONFIG_SLACK: 'ac_sandbox_slack',
     UPSTREAM_TIMEOUT_MS: '1500', EXECUTE_TIMEOUT_MS: '1500',
   };
@@ -61,8 +33,8 @@ async function startWorld() {
   world.dir = dir;
   world.tenon = await startServe({ dir, env: world.env });
   world.env.LISTEN = address(world.tenon.url);
-  world.ours = new Database(join(dir, 'tenon.db'));
-  world.theirs = new Database(join(dir, 'sandbox.db'));
+  world.ours = new Database(databaseUrl(dir));
+  world.theirs = new Database(`file:${join(dir, 'sandbox.db')}`);
 }
 
 after(async () => {

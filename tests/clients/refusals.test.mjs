@@ -3,8 +3,6 @@ import { TRPCClientError } from '@trpc/client';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { client, comeBack, connect, consent, control, refusal, rows, startTenon, token } from './flow.mjs';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 
 const FRONTEND = 'https://app.example.com';
 let tenon;
@@ -17,7 +15,7 @@ after(() => tenon.stop());
 
 const KINDS = { UNAUTHORIZED: 401, FORBIDDEN: 403, NOT_FOUND: 404, BAD_REQUEST: 400, PRECONDITION_FAILED: 412,
   TOO_MANY_REQUESTS: 429, BAD_GATEWAY: 502, SERVICE_UNAVAILABLE: 503, GATEWAY_TIMEOUT: 504 };
-const SECRETS = /ak_sandbox|eyJ|SELECT|sqlite|UPDATE |stack|\.c:\d/i;
+const SECRETS = /ak_sandbox|eyJ|SELECT|sqlite|postgres|UPDATE |stack|\.c:\d/i;
 
 function assertRefused(error, code, reason) {
   assert.ok(error instanceof TRPCClientError, String(error));
@@ -34,7 +32,6 @@ const somebody = () => {
   const user = `refused-${++users}`;
   return { user, trpc: client(tenon.url, token(user)) };
 };
-const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', join(tenon.dir, '.tenon', 'tenon.db'), text]);
 
 /* ---- who is calling ---- */
 
@@ -134,7 +131,7 @@ test('a consent that is denied', async () => {
 test('a state that is over', async () => {
   const { user, trpc, attempt } = await begun();
   const { state, code } = await comeBack(await consent(attempt.authUrl, 'Approve'));
-  sql(`UPDATE "OAuthState" SET "expiresAt" = '2026-01-01T00:00:00.000Z' WHERE "userId" = '${user}'`);
+  rows(tenon.dir, `UPDATE "OAuthState" SET "expiresAt" = '2026-01-01T00:00:00.000Z' WHERE "userId" = '${user}'`);
   assertRefused(await complete(trpc, 'gmail', state, code), 'BAD_REQUEST', 'STATE_EXPIRED');
   assert.notEqual(await statusOf(trpc, 'gmail'), 'ACTIVE');
 });

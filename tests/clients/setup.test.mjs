@@ -1,7 +1,7 @@
 /* The operator's verbs: migrate, setup, token, serve; safe to repeat, and clear about what is missing. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { query } from '../database.mjs';
 import { run, startSandbox, startServe } from '../harness.mjs';
 import { client, control, installation, PROVIDERS, rows, token } from './flow.mjs';
 
@@ -34,7 +34,7 @@ test('an MCP server that is there is used when its row was lost; one that was lo
   const place = await installation(sandbox.url);
   await run('setup', [], place);
   const [, before] = tables(place);
-  execFileSync('sqlite3', [place.database, 'DELETE FROM "MCPServer"']);
+  query(place.database, 'DELETE FROM "MCPServer"');
   await run('setup', [], place);
   const ids = (list) => list.map((row) => row.composioServerId).sort();
   assert.deepEqual(ids(tables(place)[1]), ids(before));
