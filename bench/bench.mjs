@@ -1,11 +1,13 @@
 /* What the server costs, beside a fixed text (/healthz) from the same HTTP server in the same run: requests a second and
- * CPU time a request, memory, time to the first answer. The server has one core and one loop, the load and the sandbox
- * the other; for its own rows the sandbox has the first one, as it must be faster than what is measured with it. Figures of a
- * shared machine drift; the ratios, taken in turn and shown as medians, drift less. */
+ * CPU time a request, memory, time to the first answer; on SQLite, and on PostgreSQL (scripts/with-postgres, on the same
+ * disk and with its writes waited for). The server has one core and one loop, everything else the other; for its own rows the
+ * sandbox has the first one, as it must be faster than what is measured with it. Figures of a shared machine drift; the ratios,
+ * taken in turn and shown as medians, drift less. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { join } from 'node:path';
+import { databaseUrl } from '../tests/database.mjs';
 import { run, startSandbox, startServe, tempDir } from '../tests/harness.mjs';
 import { client, connect, PROVIDERS, SECRET, token } from '../tests/clients/flow.mjs';
 
@@ -35,6 +37,7 @@ function memory(pid) {
 const authorization = `wrk.headers["authorization"] = "Bearer ${token(USER)}"\n`;
 const key = 'wrk.headers["x-api-key"] = "ak_bench"\n';
 const SANDBOX_ACCOUNT = 'sandbox: account', SANDBOX_LIST = 'sandbox: accounts';
+const SANDBOXES = [SANDBOX_ACCOUNT, SANDBOX_LIST]; // reads of the sandbox itself
 const SCRIPTS = {
   'fixed text': ['/healthz', '', 16],
   list: ['/trpc/integrations.list', authorization, 16],
@@ -90,58 +93,87 @@ async function firstAnswer(env) {
 const sandbox = await startSandbox();
 onCore(sandbox.process.pid, 1);
 const env = {
-  DATABASE_URL: 'file:./bench.db', COMPOSIO_API_KEY: 'ak_bench', COMPOSIO_BASE_URL: sandbox.url, JWT_SECRET: SECRET,
+  COMPOSIO_API_KEY: 'ak_bench', COMPOSIO_BASE_URL: sandbox.url, JWT_SECRET: SECRET,
   TENON_THREADS: '1', LOG_LEVEL: 'warn', COMPOSIO_AUTH_CONFIG_GMAIL: 'ac_sandbox_gmail',
   COMPOSIO_AUTH_CONFIG_CALENDAR: 'ac_sandbox_googlecalendar', COMPOSIO_AUTH_CONFIG_SLACK: 'ac_sandbox_slack',
   COMPOSIO_AUTH_CONFIG_NOTION: 'ac_sandbox_notion', COMPOSIO_AUTH_CONFIG_GITHUB: 'ac_sandbox_github',
 };
-for (const verb of ['migrate', 'setup']) {
-  const { code, stderr } = await run(verb, [], { dir, env });
-  if (code !== 0) throw new Error(stderr);
+/** A server on a database that is set up, with a user with five connections. */
+async function served(database) {
+  const place = { dir, env: { ...env, DATABASE_URL: database } };
+  for (const verb of ['migrate', 'setup']) {
+    const { code, stderr } = await run(verb, [], place);
+    if (code !== 0) throw new Error(stderr);
+  }
+  const server = await startServe(place);
+  onCore(server.process.pid, 0);
+  return server;
 }
-const starts = [];
-for (let i = 0; i < 10; i++) starts.push(await firstAnswer(env));
 
-const server = await startServe({ dir, env });
-onCore(server.process.pid, 0);
+const connectAll = async (server) => {
+  for (const provider of PROVIDERS) await connect(client(server.url, token(USER)), provider);
+};
+
+/** These kinds of requests in turn, ROUNDS times. */
+function measure(server, names) {
+  const results = Object.fromEntries(names.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of names) {
+      const own = SANDBOXES.includes(name);
+      if (own) onCore(sandbox.process.pid, 0);
+      results[name].push(load(own ? sandbox : server, name));
+      if (own) onCore(sandbox.process.pid, 1);
+    }
+  }
+  return results;
+}
+
+function print(title, results) {
+  const fixed = results['fixed text'];
+  console.log(`\n${title.padEnd(18)}   requests/s   CPU µs/request   × the fixed text (CPU)`);
+  for (const [name, list] of Object.entries(results)) {
+    const ratio = median(list.map(({ micros }, round) => micros / fixed[round].micros));
+    console.log(`${name.padEnd(18)} ${median(list.map(({ rate }) => rate)).toFixed(0).padStart(12)} ` +
+      `${median(list.map(({ micros }) => micros)).toFixed(1).padStart(16)} ${ratio.toFixed(2).padStart(12)}`);
+  }
+}
+
+/* ---- SQLite ---- */
+
+const server = await served('file:./bench.db');
+const starts = [];
+for (let i = 0; i < 10; i++) starts.push(await firstAnswer({ ...env, DATABASE_URL: 'file:./bench.db' }));
+
 const empty = memory(server.process.pid);
 const sockets = await idle(server, REQUEST, (text) => text.length > 0);
 const withIdle = memory(server.process.pid);
 for (const socket of sockets) socket.destroy();
-const second = await startServe({ dir, env });
+const second = await startServe({ dir, env: { ...env, DATABASE_URL: 'file:./bench.db' } });
 await idle(second, STREAM, (text) => text.split('\nid: ').length > PROVIDERS.length); // what the first needs for all
 const withFirst = memory(second.process.pid);
 const streams = await idle(second, (i) => STREAM(IDLE + i), (text) => text.split('\nid: ').length > PROVIDERS.length);
 const withStreams = memory(second.process.pid);
 for (const socket of streams) socket.destroy();
 await second.stop();
-const trpc = client(server.url, token(USER));
-for (const provider of PROVIDERS) await connect(trpc, provider);
+await connectAll(server);
 const accounts = await (await fetch(sandbox.url + SCRIPTS[SANDBOX_LIST][0], { headers: { 'x-api-key': 'ak_bench' } })).json();
 const accountId = accounts.items[0].id;
+const onSqlite = measure(server, Object.keys(SCRIPTS));
+await server.stop();
 
-const results = Object.fromEntries(Object.keys(SCRIPTS).map((name) => [name, []]));
-for (let round = 0; round < ROUNDS; round++) {
-  for (const name of Object.keys(SCRIPTS)) {
-    const own = [SANDBOX_ACCOUNT, SANDBOX_LIST].includes(name);
-    if (own) onCore(sandbox.process.pid, 0);
-    results[name].push(load(own ? sandbox : server, name));
-    if (own) onCore(sandbox.process.pid, 1);
-  }
-}
+/* ---- PostgreSQL ---- */
 
-const fixed = results['fixed text'];
-console.log(`SQLite, one loop on one core; ${ROUNDS} rounds of ${SECONDS} s, medians; a user with five connections`);
-console.log('\n                     requests/s   CPU µs/request   × the fixed text (CPU)');
-for (const [name, list] of Object.entries(results)) {
-  const ratio = median(list.map(({ micros }, round) => micros / fixed[round].micros));
-  console.log(`${name.padEnd(18)} ${median(list.map(({ rate }) => rate)).toFixed(0).padStart(12)} ` +
-    `${median(list.map(({ micros }) => micros)).toFixed(1).padStart(16)} ${ratio.toFixed(2).padStart(12)}`);
-}
+const other = await served(databaseUrl(dir));
+await connectAll(other);
+const onPostgreSql = measure(other, Object.keys(SCRIPTS).filter((name) => !SANDBOXES.includes(name)));
+await other.stop();
+
+console.log(`one loop on one core; ${ROUNDS} rounds of ${SECONDS} s, medians; a user with five connections`);
+print('SQLite', onSqlite);
+print('PostgreSQL', onPostgreSql);
 console.log(`\nidle after start            ${(empty.resident / 1024).toFixed(1)} MB resident (${(empty.own / 1024).toFixed(1)} MB its own)`);
 console.log(`${IDLE} idle connections       ${((withIdle.own - empty.own) * 1024 / IDLE).toFixed(0)} bytes each`);
 console.log(`${IDLE} streams of events      ${((withStreams.own - withFirst.own) * 1024 / IDLE).toFixed(0)} bytes each`);
 console.log(`start to first answer       ${median(starts).toFixed(1)} ms (${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)})`);
-await server.stop();
 await sandbox.stop();
 process.exit(0);

@@ -223,7 +223,9 @@ static void reads_a_few(struct fixture *fixture)
     buffer_add_text(&allowed, "]");
     fixture->fake.tool_version = "20260101_00";
     fixture->fake.tool_input = SCHEMA;
-    change(fixture, "UPDATE \"AuthConfig\" SET \"allowedTools\" = $1", buffer_text(&allowed));
+    struct db_statement update = {"UPDATE \"AuthConfig\" SET \"allowedTools\" = $1",
+            DB_PARAMS(DB_LIST(buffer_slice(&allowed)))};
+    ck_assert(db_write(fixture->db, fixture->context.memory, &update, 1, NULL, &fixture->err));
     turn(fixture);
     ck_assert_int_eq(count(fixture, "SELECT COUNT(*) FROM \"ToolSchema\""), 10);
     turn(fixture);

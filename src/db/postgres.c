@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#define CONNECTIONS_DEFAULT 3
+#define CONNECTIONS_DEFAULT 4
 #define UNDER_WAY_MAX       128  /* exchanges of one connection; more wait for their turn here */
 #define WAITING_MAX         8192 /* beyond this many, they are refused at once */
 #define CONNECT_PATIENCE_MS \
