@@ -99,7 +99,9 @@ static void start_timer(struct postgres_connection *connection, int64_t ms)
 void postgres_connection_lose(struct postgres_connection *connection, const char *why)
 {
     struct postgres_exchange *exchange;
-    log_warn("a connection to the database was lost: %.*s", (int)strcspn(why, "\n"), why);
+    struct error lost; /* before the handle goes, whose text `why` may be */
+    postgres_unavailable(&lost, why);
+    log_warn("a connection to the database was lost: %s", lost.detail);
     close_handle(connection);
     start_timer(connection, BACKOFF_FIRST_MS);
     bool first = true;
@@ -110,7 +112,7 @@ void postgres_connection_lose(struct postgres_connection *connection, const char
             /* The server answers in order: it ended before it came to this one. */
             exchange->outcome = EXCHANGE_FAILED;
             exchange->verdict = POSTGRES_AGAIN;
-            postgres_unavailable(&exchange->err, why);
+            exchange->err = lost;
         } else {
             exchange->outcome = EXCHANGE_LOST;
         }
@@ -220,17 +222,22 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
 static bool take_results(struct postgres_connection *connection)
 {
     struct postgres_exchange *exchange;
+    bool idle = false;
     while ((exchange = STAILQ_FIRST(&connection->exchanges)) != NULL &&
             PQisBusy(connection->handle) == 0) {
         PGresult *result = PQgetResult(connection->handle);
         if (result != NULL) {
+            idle = false;
             bool ok = take_result(connection, result);
             PQclear(result);
             if (!ok) {
                 return false;
             }
         } else if (!connection->between) {
-            return true; /* libpq waits for nothing, we do: not yet */
+            if (idle) {
+                return true; /* it has nothing for us */
+            }
+            idle = true; /* it turns to what was sent next */
         } else {
             connection->between = false;
             exchange->received = 0;
