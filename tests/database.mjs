@@ -33,6 +33,9 @@ const parse = (text) => (text.trim() === '' ? [] : JSON.parse(text))
   .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, alike(value)])));
 const asJson = (sql) => (/^\s*(SELECT|WITH)/i.test(sql) ? `SELECT COALESCE(json_agg(r), '[]') FROM (${sql}) r` : sql);
 
+/** How SQL writes a list of names (a column of type text[]), without the quotes around it. */
+export const listLiteral = (names) => (onPostgres ? `{${names.map((name) => `"${name}"`)}}` : JSON.stringify(names));
+
 /** Run one statement; rows as objects. */
 export function query(url, sql) {
   const command = url.startsWith('file:') ? sqlite(url, sql) : psql(url, '-c', asJson(sql));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { onPostgres, query } from '../database.mjs';
+import { listLiteral, query } from '../database.mjs';
 import { run, startSandbox, startServe } from '../harness.mjs';
 import { client, connect, consent, control, installation, rows, token } from './flow.mjs';
 
@@ -13,7 +13,6 @@ after(() => sandbox.stop());
 const api = (method, path, body) => fetch(`${sandbox.url}/api/v3.1${path}`, {
   method, body: body && JSON.stringify(body), headers: { 'x-api-key': 'ak_x', 'content-type': 'application/json' } });
 const sql = (place, text) => query(place.database, text);
-const listOf = (name) => (onPostgres ? `{"${name}"}` : `["${name}"]`);
 
 async function doctor(place, ...args) {
   const { code, stdout, stderr } = await run('doctor', ['--json', ...args], place);
@@ -69,7 +68,7 @@ const PLANTED = [
   { name: 'an auth config of another toolkit', expected: /for the toolkit "github"/,
     plant: (place) => { place.env.COMPOSIO_AUTH_CONFIG_CALENDAR = 'ac_sandbox_github'; } },
   { name: 'tools that nobody has', expected: /gmail: the row's allowedTools/, fixed: true,
-    plant: (place) => sql(place, `UPDATE "AuthConfig" SET "allowedTools" = '${listOf('GMAIL_SEARCH_EMAILS')}' WHERE "provider" = 'gmail'`) },
+    plant: (place) => sql(place, `UPDATE "AuthConfig" SET "allowedTools" = '${listLiteral(['GMAIL_SEARCH_EMAILS'])}' WHERE "provider" = 'gmail'`) },
   { name: 'a provider that was not set up', expected: /github: has not been set up/, fixed: true,
     plant: (place) => sql(place, `DELETE FROM "MCPServer" WHERE "authConfigId" = (SELECT "id" FROM "AuthConfig" WHERE "provider" = 'github')`) },
   { name: 'an MCP server that is gone', expected: /slack: its MCP server is gone/, fixed: true,

@@ -1,9 +1,8 @@
 /* Schemas of tools: what is told of them, what is refused by them, and what happens when Composio has others. */
 import Ajv from 'ajv';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { listLiteral } from '../database.mjs';
 import { client, connect, control, PROVIDERS, refusal, rows, startTenon, token, WAYS } from './flow.mjs';
 
 let tenon, unchecked;
@@ -19,7 +18,6 @@ const requests = async (server, method, path) => (await (await control(server.sa
   .filter((request) => request.method === method && request.path.includes(path));
 const executions = (server, user) => rows(server.dir, `SELECT e.* FROM "ToolExecution" e JOIN "UserConnection" c
   ON c."id" = e."connectionId" WHERE c."userId" = '${user}' ORDER BY e."id"`);
-const sql = (server, text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', join(server.dir, '.tenon', 'tenon.db'), text]);
 
 /* ---- integrations.tools ---- */
 
@@ -151,7 +149,7 @@ test('a version that Composio no longer has: refused, looked up once, and right 
   const trpc = client(unchecked.url, token('versions'));
   const tool = 'GITHUB_GET_THE_AUTHENTICATED_USER'; // of which no loop has a copy yet
   await connect(trpc, 'github');
-  sql(unchecked, `UPDATE "ToolSchema" SET "version" = '20200101_00', "askedAt" = '2026-01-01T00:00:00.000Z' WHERE "tool" = '${tool}'`);
+  rows(unchecked.dir, `UPDATE "ToolSchema" SET "version" = '20200101_00', "askedAt" = '2026-01-01T00:00:00.000Z' WHERE "tool" = '${tool}'`);
   const run = () => trpc.integrations.executeTool.mutate({ provider: 'github', toolName: tool });
   const error = await refusal(run());
   assert.deepEqual([error.data.code, error.data.reason], ['CONFLICT', 'TOOL_CHANGED'], error.message);
@@ -173,7 +171,7 @@ test('a tool that Composio renamed: refused, looked up once, and no longer liste
   await connect(trpc, 'slack');
   const [{ allowedTools }] = rows(unchecked.dir, 'SELECT "allowedTools" FROM "AuthConfig" WHERE "provider" = \'slack\'');
   const tool = 'SLACK_POST_TO_A_CHANNEL';
-  sql(unchecked, `UPDATE "AuthConfig" SET "allowedTools" = '${JSON.stringify([tool, ...JSON.parse(allowedTools)])}' WHERE "provider" = 'slack'`);
+  rows(unchecked.dir, `UPDATE "AuthConfig" SET "allowedTools" = '${listLiteral([tool, ...JSON.parse(allowedTools)])}' WHERE "provider" = 'slack'`);
   for (let attempt = 0; attempt < 3; attempt++) {
     const error = await refusal(trpc.integrations.executeTool.mutate({ provider: 'slack', toolName: tool, parameters: {} }));
     assert.deepEqual([error.data.code, error.data.reason], ['NOT_FOUND', 'TOOL_REMOVED'], error.message);

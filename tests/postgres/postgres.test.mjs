@@ -8,16 +8,18 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { databaseUrl, onPostgres, query } from '../database.mjs';
 import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
-import { client, comeBack, connect, consent, installation, token } from './flow.mjs';
+import { client, comeBack, connect, consent, installation, token } from '../clients/flow.mjs';
 
-const skip = onPostgres ? false : 'without PostgreSQL';
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const MIGRATIONS = path('../../prisma/migrations/');
 const CONTRACT = path('../../../shared/reference/prisma-postgres.sql');
 const MODELS = ['AuthConfig', 'MCPServer', 'UserConnection', 'ToolExecution', 'OAuthState'];
 
 let sandbox;
-before(async () => { sandbox = await startSandbox(); });
+before(async () => {
+  assert.ok(onPostgres, 'run it by scripts/with-postgres');
+  sandbox = await startSandbox();
+});
 after(() => sandbox.stop());
 
 const psql = (url, ...args) => execFileSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', ...args, url], { encoding: 'utf8' });
@@ -25,7 +27,7 @@ const dump = (url) => execFileSync('pg_dump', ['--schema-only', '--no-owner', ..
   { encoding: 'utf8' }).split('\n').filter((line) => !/^(--|\\(un)?restrict)/.test(line)).join('\n');
 const enums = `SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid ORDER BY t.typname, e.enumsortorder`;
 
-test('the five models are exactly as Prisma makes them', { skip: skip || (existsSync(CONTRACT) ? false : 'without the contract') }, async () => {
+test('the five models are exactly as Prisma makes them', { skip: existsSync(CONTRACT) ? false : 'without the contract' }, async () => {
   const { database } = await installation(sandbox.url);
   const prismas = databaseUrl(tempDir());
   psql(prismas, '-f', CONTRACT);
@@ -33,7 +35,7 @@ test('the five models are exactly as Prisma makes them', { skip: skip || (exists
   assert.deepEqual(query(database, enums), query(prismas, enums));
 });
 
-test('ten instances migrate at once; the record is what Prisma Migrate writes', { skip }, async () => {
+test('ten instances migrate at once; the record is what Prisma Migrate writes', async () => {
   const place = await installation(sandbox.url, { migrated: false });
   const all = await Promise.all(Array.from({ length: 10 }, () => run('migrate', [], place)));
   for (const { code, stderr } of all) assert.equal(code, 0, stderr);
@@ -49,7 +51,7 @@ test('ten instances migrate at once; the record is what Prisma Migrate writes', 
   }
 });
 
-test('what Prisma Migrate has applied is not applied again', { skip }, async () => {
+test('what Prisma Migrate has applied is not applied again', async () => {
   const place = await installation(sandbox.url, { migrated: false });
   const [first] = readdirSync(MIGRATIONS).sort();
   const file = `${MIGRATIONS}${first}/migration.sql`;
@@ -64,7 +66,7 @@ test('what Prisma Migrate has applied is not applied again', { skip }, async () 
   assert.match(stdout, new RegExp(`applied: ${readdirSync(MIGRATIONS, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length - 1}\n`));
 });
 
-test('serve refuses a database that is behind, and --migrate brings it up', { skip }, async () => {
+test('serve refuses a database that is behind, and --migrate brings it up', async () => {
   const place = await installation(sandbox.url, { migrated: false });
   const refused = await run('serve', [], { ...place, env: { ...place.env, LISTEN: '127.0.0.1:0' } });
   assert.equal(refused.code, 1);
@@ -87,7 +89,7 @@ async function twoInstances(t, env = {}) {
   return { place, servers };
 }
 
-test('an attempt begun at one instance is finished at another, and by both at once only once', { skip }, async (t) => {
+test('an attempt begun at one instance is finished at another, and by both at once only once', async (t) => {
   const { place, servers: [one, other] } = await twoInstances(t, { PUBLIC_URL: undefined });
   await Promise.all(Array.from({ length: 10 }, async (_, number) => {
     const bearer = token(`shared-${number}`);
@@ -102,7 +104,7 @@ test('an attempt begun at one instance is finished at another, and by both at on
   assert.deepEqual(query(place.database, 'SELECT * FROM "OAuthState"'), []);
 });
 
-test('what jsonb cannot hold is recorded all the same', { skip }, async (t) => {
+test('what jsonb cannot hold is recorded all the same', async (t) => {
   const { place, servers: [server] } = await twoInstances(t);
   const trpc = client(server.url, token('odd'));
   await connect(trpc, 'gmail');
@@ -113,13 +115,13 @@ test('what jsonb cannot hold is recorded all the same', { skip }, async (t) => {
   assert.equal(JSON.parse(row.parameters).query, 'a\ufffdb \ufffd \ud83d\ude42');
 });
 
-test('text that PostgreSQL cannot hold is refused as the caller\'s mistake', { skip }, async (t) => {
+test('text that PostgreSQL cannot hold is refused as the caller\'s mistake', async (t) => {
   const { servers: [server] } = await twoInstances(t);
   await assert.rejects(client(server.url, token('odd')).integrations.complete.mutate({ provider: 'gmail', state: 'x\ud800', code: 'y' }),
     (error) => error.data.httpStatus === 400 && error.data.reason !== undefined);
 });
 
-test('connections that the server ends are made anew, and nobody notices', { skip }, async (t) => {
+test('connections that the server ends are made anew, and nobody notices', async (t) => {
   const { place, servers: [server] } = await twoInstances(t);
   const trpc = client(server.url, token('steady'));
   await connect(trpc, 'gmail');
