@@ -1,5 +1,5 @@
 /* The PostgreSQL driver. postgres.c: what a loop asks for, over its connections, and trying again. postgres_connection.c:
- * one connection in libpq's pipeline mode, several fibers' statements under way on it. postgres_script.c: migrations.
+ * one connection. postgres_exchange.c: several fibers' statements under way on it. postgres_script.c: migrations.
  * postgres_value.c: values as text, both ways. postgres_error.c: what its errors mean. postgres_url.c: the address.
  *
  * PgBouncer in transaction mode may stand between: then each Sync may be another server's. So a transaction is what
@@ -102,19 +102,29 @@ struct postgres_connection {
 struct postgres_connection *postgres_connection_new(struct postgres_db *db);
 /* Begin to connect, unless it is under way. db->changed is woken when it came to something; db->failure says what. */
 void postgres_connection_open(struct postgres_connection *connection);
+/* Send what libpq holds. */
+void postgres_connection_flush(struct postgres_connection *connection);
+/* libpq would print them. */
+void postgres_drop_notice(void *context, const PGresult *result);
+/* Close it, and connect anew; what is under way is EXCHANGE_LOST or, where the server's last word says that it was not
+ * done, EXCHANGE_FAILED. */
+void postgres_connection_lose(struct postgres_connection *connection, const char *why);
+
+/* ---- postgres_exchange.c ---- */
+
 /* Send the statements of `write`, or one that reads; of a READY connection. NULL: err says why nothing was sent. */
 struct postgres_exchange *postgres_connection_send(struct postgres_connection *connection,
         void *owner, const struct db_write *write, bool reads, bool wanted, struct error *err);
 /* When the fiber has waited enough: tell the server to stop what it is doing, if that is past its deadline. */
 void postgres_connection_cancel(struct postgres_connection *connection);
-/* libpq would print them. */
-void postgres_drop_notice(void *context, const PGresult *result);
-/* What the store's canceller does. */
-worker_function postgres_cancel_all;
-/* Close it; what is under way is EXCHANGE_LOST. */
-void postgres_connection_lose(struct postgres_connection *connection, const char *why);
 /* The fiber does not want it any more; answered or not. */
 void postgres_exchange_drop(struct postgres_exchange *exchange);
+/* What the store's canceller does. */
+worker_function postgres_cancel_all;
+/* Take in what has come. False: the connection cannot go on. */
+MUST_CHECK bool postgres_exchanges_answer(struct postgres_connection *connection);
+/* The connection was closed: end all that are under way. */
+void postgres_exchanges_lose(struct postgres_connection *connection, const struct error *lost);
 
 /* ---- postgres_script.c ---- */
 
