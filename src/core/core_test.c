@@ -351,16 +351,6 @@ END_TEST
 
 /* ---- executing ---- */
 
-/* As JSON: PostgreSQL keeps its own spelling. */
-static void expect_json(struct fixture *fixture, struct slice text, const char *expected)
-{
-    const struct json *a = NULL, *b = NULL;
-    void *memory = fixture->context.memory;
-    ck_assert(json_parse(memory, text, &a, &fixture->err));
-    ck_assert(json_parse(memory, slice_of(expected), &b, &fixture->err));
-    ck_assert_msg(json_equal(a, b), "%.*s", SLICE_ARG(text));
-}
-
 static void executes(struct fixture *fixture)
 {
     struct connection connection;

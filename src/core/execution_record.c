@@ -4,6 +4,9 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 
+/* How old "lastUsedAt" may be. */
+#define LAST_USED_EVERY_MS 1000
+
 #define KEY_KEPT_MS (24 * 3600 * 1000LL)
 /* How long after its own end an execution may still be recorded by a living process, whose clock may be another. */
 #define CLOSE_AFTER_MS (2 * RECORD_TIMEOUT_MS + 60000)
@@ -95,7 +98,8 @@ bool execution_record_begin(struct execution *execution, struct error *err)
     if (execution->key != NULL) {
         count += add_key(execution, now, statements + count, key_values);
     }
-    return db_write(execution->context.core->db, memory, statements, count, NULL, err);
+    /* What decides between two with one key is the key's index. */
+    return db_write_apart(execution->context.core->db, memory, statements, count, NULL, err);
 }
 
 bool execution_record_end(struct execution *execution, struct error *err)
@@ -103,7 +107,8 @@ bool execution_record_end(struct execution *execution, struct error *err)
     const struct execution_result *result = &execution->result;
     struct core *core = execution->context.core;
     void *memory = execution->context.memory;
-    struct db_value time = DB_TIME(memory, clock_now_ms()), id = DB_TEXT(result->id);
+    int64_t now = clock_now_ms();
+    struct db_value id = DB_TEXT(result->id);
     const struct failure *failure = execution->ok ? NULL : failure_of(&execution->err);
     const char *error_text = execution->ok ? recording_error(memory, core->options.recording,
                                                      execution->result.error)
@@ -112,11 +117,13 @@ bool execution_record_end(struct execution *execution, struct error *err)
             {"UPDATE \"ToolExecution\" SET \"status\" = $1, \"response\" = $2, \"error\" = $3,"
              " \"duration\" = $4 WHERE \"id\" = $5",
                     DB_PARAMS(DB_TEXT(result->successful ? "SUCCESS" : "FAILED"),
-                            DB_SLICE(execution->recorded_response), DB_TEXT(error_text),
+                            DB_SLICE(execution->recorded_response), DB_PROSE(error_text),
                             DB_INT(result->duration_ms), id)},
+            /* Not by each of many at once: on PostgreSQL they would wait for each other's commit. */
             {"UPDATE \"UserConnection\" SET \"lastUsedAt\" = $1, \"updatedAt\" = $1"
-             " WHERE \"id\" = $2",
-                    DB_PARAMS(time, DB_TEXT(execution->connection_id))},
+             " WHERE \"id\" = $2 AND (\"lastUsedAt\" IS NULL OR \"lastUsedAt\" < $3)",
+                    DB_PARAMS(DB_TIME(memory, now), DB_TEXT(execution->connection_id),
+                            DB_TIME(memory, now - LAST_USED_EVERY_MS))},
             {"DELETE FROM \"OpenExecution\" WHERE \"executionId\" = $1", DB_PARAMS(id)},
     };
     struct db_value key_values[] = {DB_TEXT(execution->context.user), DB_TEXT(execution->key), id,
@@ -133,7 +140,7 @@ bool execution_record_end(struct execution *execution, struct error *err)
                                       " AND \"key\" = $2 AND \"executionId\" = $3",
                         {key_values, 3}};
     }
-    return db_write(core->db, memory, statements, count, NULL, err);
+    return db_write_apart(core->db, memory, statements, count, NULL, err);
 }
 
 /* ---- finding by key ---- */

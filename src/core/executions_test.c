@@ -228,10 +228,10 @@ static void records(struct fixture *fixture)
     fixture->core->options.recording = modes[row_index].recording;
     ck_assert(run_with(fixture, NULL, "{\"secret\":7}", &result));
     ck_assert(slice_is(result.response, "{\"n\":1e2,\"token\":\"x\"}"));
-    ck_assert_str_eq(one(fixture, "SELECT \"parameters\" FROM \"ToolExecution\""),
+    expect_json(fixture, slice_of(one(fixture, "SELECT \"parameters\" FROM \"ToolExecution\"")),
             modes[row_index].parameters);
-    ck_assert_pstr_eq(
-            one(fixture, "SELECT \"response\" FROM \"ToolExecution\""), modes[row_index].response);
+    expect_json(fixture, slice_of(one(fixture, "SELECT \"response\" FROM \"ToolExecution\"")),
+            modes[row_index].response);
 }
 
 START_TEST(recording_mode)
@@ -256,15 +256,22 @@ static const struct history_item *page(
 /* 3,000 executions of the user's, a millisecond apart by threes, every hundredth FAILED, and one of somebody else's. */
 static void insert_history(struct fixture *fixture)
 {
+    const char *time =
+            test_on_postgres()
+                    ? "TIMESTAMP '2001-09-09 01:46:40' + i / 3 * INTERVAL '1 millisecond'"
+                    : "strftime('%Y-%m-%dT%H:%M:%fZ', 1000000000 + i / 3 / 1000.0, 'unixepoch')";
     begin(fixture);
     change(fixture,
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
-            " INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\","
-            " \"parameters\", \"status\", \"executedAt\") SELECT printf('e%04d', i), c.\"id\","
-            " CASE WHEN i <= 3 THEN 'RARE' ELSE 'OFTEN' END, '{}',"
-            " CASE WHEN i % 100 = 0 THEN 'FAILED' ELSE 'SUCCESS' END,"
-            " strftime('%Y-%m-%dT%H:%M:%fZ', 1000000000 + i / 3 / 1000.0, 'unixepoch')"
-            " FROM n, \"UserConnection\" c",
+            mem_printf(fixture->context.memory,
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+                    " INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\","
+                    " \"parameters\", \"status\", \"executedAt\")"
+                    " SELECT 'e' || substr('000' || i, length('000' || i) - 3), c.\"id\","
+                    " CASE WHEN i <= 3 THEN 'RARE' ELSE 'OFTEN' END, '{}', 'SUCCESS', %s"
+                    " FROM n, \"UserConnection\" c",
+                    time),
+            NULL);
+    change(fixture, "UPDATE \"ToolExecution\" SET \"status\" = 'FAILED' WHERE \"id\" LIKE '%00'",
             NULL);
     change(fixture,
             "INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\","
@@ -409,9 +416,7 @@ static void upgrades(void *argument)
         older[i] = db_migrations[i];
     }
     fixture->context.memory = memory;
-    ck_assert_ptr_nonnull(mkdtemp(strcpy(fixture->directory, "/tmp/tenon-core-XXXXXX")));
-    ck_assert(db_store_open(
-            memory, mem_printf(memory, "file:%s/t.db", fixture->directory), &store, &fixture->err));
+    ck_assert(db_store_open(memory, fixture->database.url, &store, &fixture->err));
     ck_assert(db_open(memory, store, fiber_loop(), &fixture->db, &fixture->err));
     ck_assert(db_migrate(fixture->db, older, &applied, &fixture->err));
     insert_rows(fixture);
@@ -427,21 +432,24 @@ static void upgrades(void *argument)
             " ('e2', 'c', 'T', '{}', 'PENDING', '2026-01-01T23:50:00.500Z')",
             NULL);
     ck_assert(db_migrate(fixture->db, db_migrations, &applied, &fixture->err));
-    ck_assert_str_eq(one(fixture, "SELECT group_concat(\"executionId\" || \"provider\") FROM"
-                                  " \"UserExecution\" WHERE \"userId\" = 'user'"),
-            "e1gmail,e2gmail");
-    ck_assert_str_eq(one(fixture, "SELECT \"executionId\" || ' ' || \"closeAt\""
-                                  " FROM \"OpenExecution\""),
-            "e2 2026-01-02T00:05:00.500Z");
+    ck_assert_int_eq(count(fixture, "SELECT COUNT(*) FROM \"UserExecution\""
+                                    " WHERE \"userId\" = 'user' AND \"provider\" = 'gmail'"
+                                    " AND \"executionId\" IN ('e1', 'e2')"),
+            2);
+    ck_assert_int_eq(count(fixture, "SELECT COUNT(*) FROM \"OpenExecution\""), 1);
+    ck_assert_str_eq(
+            one(fixture, "SELECT \"closeAt\" FROM \"OpenExecution\" WHERE \"executionId\" = 'e2'"),
+            "2026-01-02T00:05:00.500Z");
 }
 
 START_TEST(executions_from_before_are_in_history_and_closed)
 {
     struct fixture fixture = {0};
-    char command[64];
+    void *owner = mem_scope_new(NULL, "database");
+    test_database_make(owner, &fixture.database);
     test_in_fiber(upgrades, &fixture);
-    snprintf(command, sizeof command, "rm -r %s", fixture.directory);
-    ck_assert_int_eq(system(command), 0);
+    test_database_remove(owner, &fixture.database);
+    mem_free(owner);
 }
 END_TEST
 
@@ -490,7 +498,9 @@ static void cases(Suite *suite)
     TEST_ADD(suite, what_a_dead_process_left_is_closed_as_unknown);
     TEST_ADD_ROWS(suite, recording_mode, modes);
     TEST_ADD(suite, history_is_paged_and_filtered);
-    TEST_ADD_ROWS(suite, history_plan, plans);
+    if (!test_on_postgres()) { /* whose planner scans what is small */
+        TEST_ADD_ROWS(suite, history_plan, plans);
+    }
     TEST_ADD_ROWS(suite, foreign_cursor, cursors);
     TEST_ADD(suite, executions_from_before_are_in_history_and_closed);
 }

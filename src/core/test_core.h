@@ -263,6 +263,19 @@ static inline void change(struct fixture *fixture, const char *sql, const char *
             "%s", fixture->err.detail);
 }
 
+/* A column's text as JSON: PostgreSQL has its own spelling. NULL: SQL NULL. */
+static inline void expect_json(struct fixture *fixture, struct slice text, const char *expected)
+{
+    const struct json *a = NULL, *b = NULL;
+    void *memory = fixture->context.memory;
+    ck_assert_int_eq(text.data == NULL, expected == NULL);
+    if (expected != NULL) {
+        ck_assert(json_parse(memory, text, &a, &fixture->err));
+        ck_assert(json_parse(memory, slice_of(expected), &b, &fixture->err));
+        ck_assert_msg(json_equal(a, b), "%.*s", SLICE_ARG(text));
+    }
+}
+
 static inline int64_t count(struct fixture *fixture, const char *sql)
 {
     const struct db_rows *rows = NULL;

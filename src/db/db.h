@@ -57,7 +57,7 @@ struct db_params {
 /* Text for people, which nothing is compared with: what PostgreSQL cannot hold (NULs, what is no UTF-8) is stored there
  * as U+FFFD. */
 #define DB_PROSE(t) db_value_typed(DB_TYPE_PROSE, slice_of(t))
-/* A JSON text, for a column of type jsonb. PostgreSQL cannot hold everything that JSON can: there a `\\u0000` or half a
+/* A JSON text for a column of type jsonb, where a changed copy will do (core/recording.h has another way). PostgreSQL cannot hold everything that JSON can: there a `\\u0000` or half a
  * surrogate pair is stored as U+FFFD, and a number beyond its range as a string. */
 #define DB_JSON(s) db_value_typed(DB_TYPE_JSON, (s))
 /* A JSON array of strings, for a column of type text[]; comes back as one, too. */
