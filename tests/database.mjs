@@ -9,7 +9,7 @@ export const onPostgres = server !== undefined;
 
 const urls = new Map();
 const psql = (url, ...args) => ['psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', ...args, url]];
-const sqlite = (url, ...args) => ['sqlite3', ['-json', '-cmd', '.timeout 10000', url.slice('file:'.length), ...args]];
+const sqlite = (url, ...args) => ['sqlite3', ['-json', '-cmd', '.timeout 10000', url.replace(/^file:/, ''), ...args]];
 
 /** DATABASE_URL of the database that belongs to a directory; `file` is its place there, with SQLite. */
 export function databaseUrl(dir, file = 'tenon.db') {
@@ -36,9 +36,11 @@ const asJson = (sql) => (/^\s*(SELECT|WITH)/i.test(sql) ? `SELECT COALESCE(json_
 /** How SQL writes a list of names (a column of type text[]), without the quotes around it. */
 export const listLiteral = (names) => (onPostgres ? `{${names.map((name) => `"${name}"`)}}` : JSON.stringify(names));
 
-/** Run one statement; rows as objects. */
+const isSqlite = (url) => !/^postgres(ql)?:/.test(url);
+
+/** Run one statement; rows as objects. `url` may be the path of a SQLite file, too. */
 export function query(url, sql) {
-  const command = url.startsWith('file:') ? sqlite(url, sql) : psql(url, '-c', asJson(sql));
+  const command = isSqlite(url) ? sqlite(url, sql) : psql(url, '-c', asJson(sql));
   return parse(execFileSync(...command, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 }));
 }
 
@@ -48,7 +50,7 @@ export class Database {
   #text = '';
   #sqlite;
   constructor(url) {
-    this.#sqlite = url.startsWith('file:');
+    this.#sqlite = isSqlite(url);
     this.process = spawn(...(this.#sqlite ? sqlite(url) : psql(url)), { stdio: ['pipe', 'pipe', 'inherit'] });
     this.process.stdout.setEncoding('utf8');
     this.process.stdout.on('data', (text) => {
