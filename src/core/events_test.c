@@ -2,8 +2,6 @@
 #include "core/events.h"
 #include "core/test_core.h"
 
-#include <sqlite3.h>
-
 struct screen {
     struct events_watcher watcher;
     struct buffer told; /* "gmail STATUS\n" each; NONE without a connection */
@@ -123,20 +121,21 @@ END_TEST
 static void sees_others(struct fixture *fixture)
 {
     struct screen screen;
-    sqlite3 *other = NULL;
+    struct db_store *store = NULL; /* of a process of its own */
+    struct db *other = NULL;
+    struct db_statement update = {
+            "UPDATE \"UserConnection\" SET \"status\" = 'INACTIVE'", DB_NO_PARAMS};
     connect_fully(fixture);
     open_screen(fixture, &screen, "user", NULL);
     expect(&screen, "gmail ACTIVE\n");
-    ck_assert_int_eq(
-            sqlite3_open(
-                    mem_printf(fixture->context.memory, "%s/t.db", fixture->directory), &other),
-            SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(other, "UPDATE \"UserConnection\" SET \"status\" = 'INACTIVE'",
-                             NULL, NULL, NULL),
-            SQLITE_OK);
+    ck_assert(db_store_open(NULL, fixture->database.url, &store, &fixture->err));
+    ck_assert(db_open(NULL, store, fiber_loop(), &other, &fixture->err));
+    ck_assert(db_write(other, fixture->context.memory, &update, 1, NULL, &fixture->err));
+    db_notify(other, "user");
     expect(&screen, "gmail INACTIVE\n");
-    sqlite3_close(other);
     events_unwatch(&screen.watcher);
+    mem_free(other);
+    mem_free(store);
 }
 
 START_TEST(what_another_process_wrote_is_told)

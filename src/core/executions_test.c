@@ -464,8 +464,9 @@ static void expires(struct fixture *fixture)
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
             " INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\", \"parameters\","
             " \"status\", \"executedAt\") SELECT 'e' || i, c.\"id\", 'T', '{}',"
-            " CASE WHEN i = 7 THEN 'PENDING' ELSE 'SUCCESS' END, '2026-01-01T00:00:00.000Z'"
-            " FROM n, \"UserConnection\" c",
+            " 'SUCCESS', '2026-01-01T00:00:00.000Z' FROM n, \"UserConnection\" c",
+            NULL);
+    change(fixture, "UPDATE \"ToolExecution\" SET \"status\" = 'PENDING' WHERE \"id\" = 'e7'",
             NULL);
     change(fixture,
             "INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\", \"provider\","

@@ -139,7 +139,7 @@ typedef void db_heard(void *argument, const char *what);
 struct db_listener *db_listen(struct db *db, db_heard *heard, void *argument);
 void db_unlisten(struct db_listener *listener);
 /* A number that is another one when another process may have written without telling: it has to be asked for (SQLite,
- * whose processes share only the file). Compare what the same `db` says. */
+ * whose processes share only the file; PostgreSQL behind a bouncer; other programs, which tell nothing). Compare what the same `db` says. */
 SUSPENDS MUST_CHECK bool db_version(struct db *db, int64_t *version_out, struct error *err);
 
 /* ---- migrations: db/migrate.c ---- */

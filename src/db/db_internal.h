@@ -47,6 +47,8 @@ struct db_driver {
     SUSPENDS bool (*version)(struct db *db, int64_t *version_out, struct error *err);
     /* Pass news on to the other processes; never suspends. `what` NULL: anything. No function: db_version() tells them. */
     void (*notify)(struct db *db, const char *what);
+    /* Somebody listens: have news of other processes told. NULL: as above. */
+    void (*listen)(struct db_store *store);
     /* $1: a table's name; a row when it is there. */
     const char *table_exists_sql;
     const char *(*migration_text)(const struct db_migration *migration);

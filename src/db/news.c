@@ -112,6 +112,9 @@ struct db_listener *db_listen(struct db *db, db_heard *heard, void *argument)
     buffer_init(&listener->box, listener, BOX_MAX_BYTES);
     LIST_INSERT_HEAD(&news->listeners, listener, link);
     pthread_mutex_unlock(&news->mutex);
+    if (db->driver->listen != NULL) {
+        db->driver->listen(db->store);
+    }
     return listener;
 }
 

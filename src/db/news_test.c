@@ -139,12 +139,12 @@ static void version_tells(struct scene *scene)
     int64_t before = version(scene);
     write_ok(scene->db, "INSERT INTO t VALUES (1)", DB_NO_PARAMS);
     ck_assert_int_eq(version(scene), before); /* that was us */
-    sqlite3 *stranger = stranger_open(scene);
+    struct stranger *stranger = stranger_open(scene);
     stranger_run(stranger, "INSERT INTO t VALUES (2)");
     int64_t after = version(scene);
     ck_assert_int_ne(after, before);
     ck_assert_int_eq(version(scene), after);
-    sqlite3_close(stranger);
+    mem_free(stranger);
 }
 
 START_TEST(version_is_another_after_another_processs_write)
@@ -153,8 +153,41 @@ START_TEST(version_is_another_after_another_processs_write)
 }
 END_TEST
 
+static void hears_another_process(struct scene *scene)
+{
+    struct ear ear;
+    struct db_store *store = NULL; /* a process is known by its store */
+    struct db *db = NULL;
+    struct error err = {0};
+    ear_init(&ear);
+    ck_assert(db_store_open(NULL, scene->url, &store, &err));
+    ck_assert(db_open(NULL, store, fiber_loop(), &db, &err));
+    struct db_listener *listener = db_listen(scene->db, hear, &ear);
+    wait_for(&ear, "* "); /* it hears from now on */
+    db_notify(db, "from-another-process");
+    wait_for(&ear, "* from-another-process ");
+    db_notify(scene->db, "own"); /* and not a second time from outside */
+    db_notify(db, "again");
+    wait_for(&ear, "* from-another-process own again ");
+    db_unlisten(listener);
+    mem_free(db);
+    mem_free(store);
+}
+
+START_TEST(another_process_is_heard)
+{
+    in_database(hears_another_process);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
+    if (test_on_postgres()) {
+        if (getenv("TENON_TEST_POSTGRES_DIRECT") == NULL) {
+            TEST_ADD(suite, another_process_is_heard);
+        }
+        return;
+    }
     TEST_ADD(suite, listeners_hear_until_they_stop);
     TEST_ADD(suite, what_is_too_much_becomes_anything);
     TEST_ADD(suite, listeners_hear_other_loops);

@@ -17,9 +17,11 @@
 #define WRITE_LOAD 16
 #define LOAD_SHARED \
     16 /* reads on one connection before the next is used: they cost least together */
-#define TRIES_MAX      12
-#define RETRY_FIRST_MS 2
-#define RETRY_MAX_MS   100
+#define TRIES_MAX 12
+/* How soon changes by other programs are seen, where Tenon's are heard. */
+#define VERSION_EVERY_MS 30000
+#define RETRY_FIRST_MS   2
+#define RETRY_MAX_MS     100
 
 /* ---- which connection ---- */
 
@@ -277,7 +279,62 @@ static bool postgres_write(struct db *db, void *owner, const struct db_write *wr
     return run(db, owner, write, false, rows_out, err);
 }
 
+/* ---- news ---- */
+
+/* Nobody waits for it, and nobody is told when it fails. */
+static void postgres_notify(struct db *base, const char *what)
+{
+    static const char sql[] = "SELECT pg_notify('" POSTGRES_CHANNEL "', $1)";
+    struct postgres_db *db = (struct postgres_db *)base;
+    struct postgres_connection *connection = choose(db, false);
+    if (connection == NULL) {
+        return;
+    }
+    void *memory = mem_scope_new(NULL, "notify");
+    struct error err = {0};
+    struct db_statement statement = {
+            sql, DB_PARAMS(DB_TEXT(mem_printf(memory, "%s %s", db->store->id, what)))};
+    struct db_write write = {.statements = &statement, .count = 1};
+    struct postgres_exchange *exchange =
+            postgres_connection_send(connection, memory, &write, false, false, &err);
+    if (exchange != NULL) {
+        postgres_exchange_drop(exchange);
+    }
+    mem_free(memory);
+}
+
+/* The next transaction's number moves with every write, whoever's. Where Tenon's own are heard it is for other programs', and
+ * asked for now and then. */
+static bool postgres_version(struct db *base, int64_t *version_out, struct error *err)
+{
+    static const char sql[] = "SELECT txid_snapshot_xmax(txid_current_snapshot())";
+    struct postgres_db *db = (struct postgres_db *)base;
+    int64_t now = clock_monotonic_ms();
+    bool hears = atomic_load(&db->store->listening) && !atomic_load(&db->store->unnamed);
+    if (!hears || db->version_ms == 0 || now - db->version_ms >= VERSION_EVERY_MS) {
+        void *memory = mem_scope_new(NULL, "version");
+        const struct db_rows *rows = NULL;
+        bool ok = postgres_read(base, memory, sql, DB_NO_PARAMS, &rows, err);
+        if (ok) {
+            db->version = db_get_int(rows, 0, 0);
+            db->version_ms = now;
+        }
+        mem_free(memory);
+        if (!ok) {
+            return false;
+        }
+    }
+    *version_out = db->version;
+    return true;
+}
+
 /* ---- opening ---- */
+
+static int store_end(struct postgres_store *store)
+{
+    mem_free(store->listener_owner); /* before what it tells */
+    return 0;
+}
 
 static bool postgres_store_open(
         void *owner, const char *url, struct db_store **store_out, struct error *err)
@@ -291,6 +348,9 @@ static bool postgres_store_open(
     store->per_loop = CONNECTIONS_DEFAULT;
     atomic_init(&store->unnamed, store->address.bouncer);
     store->canceller = worker_new(store, "db-cancel", postgres_cancel_all, NULL);
+    uuid_v4(store->id);
+    store->listener_owner = mem_scope_new(NULL, "listener");
+    mem_on_free(store, store_end);
     *store_out = &store->store;
     return true;
 }
@@ -343,6 +403,9 @@ const struct db_driver db_driver_postgres = {
         .read = postgres_read,
         .write = postgres_write,
         .run_script = postgres_run_script,
+        .version = postgres_version,
+        .notify = postgres_notify,
+        .listen = postgres_listen,
         .table_exists_sql = "SELECT 1 FROM pg_catalog.pg_tables"
                             " WHERE schemaname = current_schema() AND tablename = $1",
         .migration_text = postgres_migration_text,

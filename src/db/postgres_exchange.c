@@ -331,7 +331,7 @@ struct postgres_exchange *postgres_connection_send(struct postgres_connection *c
             .write = !reads,
             .wanted = wanted,
             .owner = owner,
-            .deadline_ms = fiber_deadline_ms(),
+            .deadline_ms = fiber_self() == NULL ? FIBER_NO_DEADLINE : fiber_deadline_ms(),
     };
     const char *const **values = mem_array(exchange, const char *const *, write->count);
     for (size_t i = 0; i < write->count; i++) {

@@ -1,6 +1,6 @@
 /* The PostgreSQL driver. postgres.c: what a loop asks for, over its connections, and trying again. postgres_connection.c:
  * one connection. postgres_exchange.c: several fibers' statements under way on it. postgres_script.c: migrations.
- * postgres_value.c: values as text, both ways. postgres_error.c: what its errors mean. postgres_url.c: the address.
+ * postgres_news.c: what processes tell each other. postgres_value.c: values as text, both ways. postgres_error.c: what its errors mean. postgres_url.c: the address.
  *
  * PgBouncer in transaction mode may stand between: then each Sync may be another server's. So a transaction is what
  * stands before one Sync, without BEGIN and COMMIT (an implicit transaction block: what fails leaves nothing open for
@@ -9,6 +9,7 @@
  * or told of by `pgbouncer=true`: from then on every statement is parsed anew. */
 #pragma once
 
+#include "crypto/crypto.h"
 #include "db/db_internal.h"
 #include "loop/worker.h"
 
@@ -132,6 +133,12 @@ void postgres_exchanges_lose(struct postgres_connection *connection, const struc
 SUSPENDS bool postgres_run_script(
         struct db *db, const struct db_script *script, bool *ran_out, struct error *err);
 
+/* ---- postgres_news.c ---- */
+
+#define POSTGRES_CHANNEL "tenon_news"
+/* Hear other processes from now on, if it is not so already. */
+void postgres_listen(struct db_store *store);
+
 /* ---- postgres.c ---- */
 
 #define POSTGRES_CONNECTIONS_MAX 64
@@ -143,6 +150,9 @@ struct postgres_store {
     atomic_int connection_count; /* of the process */
     atomic_bool unnamed;         /* no prepared statements */
     struct worker *canceller;    /* tells servers to stop */
+    char id[UUID_TEXT_SIZE];     /* which process told a word */
+    atomic_bool listener_begun, listening;
+    void *listener_owner; /* ends the listener; made in one thread, given its child in another, once */
 };
 
 struct postgres_db {
@@ -150,8 +160,9 @@ struct postgres_db {
     struct postgres_store *store;
     struct db_rows_builder builder;
     struct fiber_condition changed; /* a connection is ready, has room, or failed */
-    struct error failure; /* of the last attempt to connect; code ERROR_NONE: it went well */
-    int waiting;          /* fibers, for `changed` */
+    struct error failure;        /* of the last attempt to connect; code ERROR_NONE: it went well */
+    int64_t version, version_ms; /* db_version()'s last, and when */
+    int waiting;                 /* fibers, for `changed` */
     int count;
     struct postgres_connection *connections[POSTGRES_CONNECTIONS_MAX];
 };
