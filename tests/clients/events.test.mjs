@@ -2,10 +2,10 @@
  * or another, on both mounts; and a client that comes back has missed nothing. */
 import { createTRPCClient, httpSubscriptionLink } from '@trpc/client';
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EventSource } from 'eventsource';
 import superjson from 'superjson';
+import { databaseUrl } from '../database.mjs';
 import { address, startServe } from '../harness.mjs';
 import { client, connect, control, PROVIDERS, SECRET, startTenon, token, until } from './flow.mjs';
 
@@ -15,7 +15,7 @@ before(async () => {
   other = await startServe({
     dir: tenon.dir,
     env: {
-      DATABASE_URL: `file:${join(tenon.dir, '.tenon', 'tenon.db')}`, COMPOSIO_BASE_URL: tenon.sandboxUrl,
+      DATABASE_URL: databaseUrl(tenon.dir, '.tenon/tenon.db'), COMPOSIO_BASE_URL: tenon.sandboxUrl,
       COMPOSIO_API_KEY: 'ak_sandbox_dev', JWT_SECRET: SECRET,
     },
   });
@@ -160,7 +160,7 @@ test('a server that stops ends its streams; the clients come back to the next on
   const screen = open(other.url, token('drain'));
   await sees(screen, ...NOTHING_YET);
   const env = {
-    LISTEN: address(other.url), DATABASE_URL: `file:${join(tenon.dir, '.tenon', 'tenon.db')}`,
+    LISTEN: address(other.url), DATABASE_URL: databaseUrl(tenon.dir, '.tenon/tenon.db'),
     COMPOSIO_BASE_URL: tenon.sandboxUrl, COMPOSIO_API_KEY: 'ak_sandbox_dev', JWT_SECRET: SECRET,
   };
   assert.deepEqual(await other.stop(), { code: 0, signal: null });
