@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { onPostgres } from '../database.mjs';
 import { client, connect, control, rows, startTenon, token } from './flow.mjs';
 
 const MIB = 1024 * 1024;
@@ -30,11 +31,46 @@ async function execute(mount, parameters) {
   return { status: reply.status, text, id: found?.[1], outcome: found?.[2], response: found?.[3] };
 }
 
-/** What the record holds, with the escapes of src/core/recording.h undone. */
+/** A JSON text with nothing lost: numbers as they are written, names in the order of the alphabet (jsonb has one of its own);
+ * in a record (`escaped`) the escapes of src/core/recording.h undone. */
+function canonical(text, escaped = false) {
+  let at = 0;
+  function next() {
+    while (' ,:\n'.includes(text[at])) at++;
+    const start = at;
+    if ('{}[]'.includes(text[at])) return text[at++];
+    if (text[at] === '"') {
+      do {
+        at = text.indexOf('"', at + 1);
+      } while (/(?:^|[^\\])(?:\\\\)*\\$/.test(text.slice(Math.max(start, at - 40), at)));
+      at++;
+    } else {
+      while (at < text.length && !' ,:}]\n'.includes(text[at])) at++;
+    }
+    return text.slice(start, at);
+  }
+  function value(token) {
+    if (token[0] === '"') return JSON.stringify(JSON.parse(token));
+    if (token === '[') {
+      const items = [];
+      for (let item; (item = next()) !== ']';) items.push(value(item));
+      return `[${items}]`;
+    }
+    if (token !== '{') return token;
+    const members = [];
+    for (let name; (name = next()) !== '}';) members.push([JSON.stringify(JSON.parse(name)), value(next())]);
+    if (escaped && members.length === 1 && members[0][0] === '"$json"') return canonical(JSON.parse(members[0][1]));
+    members.sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+    return `{${members.map((member) => member.join(':'))}}`;
+  }
+  return value(next());
+}
+
+/** The columns of the record, as text. */
 function recorded(id) {
-  const [row] = rows(tenon.dir, `SELECT hex("parameters") AS p, hex("response") AS r FROM "ToolExecution" WHERE "id" = '${id}'`);
-  const columns = [row.p, row.r].map((hex) => Buffer.from(hex, 'hex').toString('utf8'));
-  return { columns, values: columns.map((text) => text.replace(/\{"\$json":("(?:[^"\\]|\\.)*")\}/g, (_, escaped) => JSON.parse(escaped))) };
+  const hex = (column) => (onPostgres ? `encode(convert_to("${column}"::text, 'UTF8'), 'hex')` : `hex("${column}")`);
+  const [row] = rows(tenon.dir, `SELECT ${hex('parameters')} AS sent, ${hex('response')} AS got FROM "ToolExecution" WHERE "id" = '${id}'`);
+  return [row.sent, row.got].map((text) => Buffer.from(text, 'hex').toString('utf8'));
 }
 
 /** The body of the last request that the sandbox received, up to the arguments, and the digest of all of it. */
@@ -88,10 +124,11 @@ for (const mount of ['/trpc', '/api/trpc']) {
       assert.ok(response === parameters, `given back: ${response.slice(0, 500)}`);
       const { head, digest } = await received();
       assert.ok(digest === sha256(`${head}${parameters}}`), 'what Composio received');
-      const { columns, values } = recorded(id);
-      for (const held of values) assert.ok(held === parameters, `recorded: ${held.slice(0, 500)}`);
+      const columns = recorded(id);
+      assert.ok(canonical(columns[0], true) === canonical(parameters), `recorded: ${columns[0].slice(0, 500)}`);
       assert.equal(columns[0], columns[1]);
-      assert.equal(columns[0] === parameters, isPlain === true, 'escaped in the record');
+      assert.equal(!columns[0].includes('"$json"'), isPlain === true, 'escaped in the record');
+      if (!onPostgres) assert.equal(columns[0] === parameters, isPlain === true);
       assert.doesNotMatch(columns[0].replaceAll('\\\\', ''), /\\u0000|\\ud[89a-f]/, 'what PostgreSQL could not hold');
     });
   }
@@ -111,7 +148,7 @@ test('the first outcome of a key is given back with every digit', async () => {
   })).text());
   const first = await ask();
   assert.ok(first.includes(`"response":${value}`), first);
-  assert.equal(await ask(), first);
+  assert.equal(canonical(await ask()), canonical(first));
 });
 
 /* ---- sizes ---- */
@@ -124,7 +161,7 @@ test('a result of 10 MiB passes and is recorded', async () => {
   const { outcome, response, id } = await execute('/trpc', parameters);
   assert.equal(outcome, 'SUCCESS');
   assert.ok(response === parameters);
-  assert.ok(recorded(id).columns[1] === parameters);
+  assert.ok(recorded(id)[1].length >= parameters.length && canonical(recorded(id)[1], true) === parameters);
 });
 
 for (const [name, bytes] of [['a byte more than 10 MiB', 10 * MIB + 1], ['more than is read of an answer', 25 * MIB]]) {
@@ -132,8 +169,9 @@ for (const [name, bytes] of [['a byte more than 10 MiB', 10 * MIB + 1], ['more t
     const { status, text } = await execute('/trpc', sized(bytes));
     const { error } = JSON.parse(text);
     assert.deepEqual([status, error.data.code, error.data.reason], [502, 'BAD_GATEWAY', 'RESULT_TOO_LARGE']);
-    const [row] = rows(tenon.dir, `SELECT "status", "error", "response", length("parameters") AS length FROM "ToolExecution"
+    const [row] = rows(tenon.dir, `SELECT "status", "error", "response", length(CAST("parameters" AS TEXT)) AS length FROM "ToolExecution"
       ORDER BY "id" DESC LIMIT 1`);
-    assert.deepEqual(row, { status: 'FAILED', error: error.message, response: null, length: bytes });
+    assert.deepEqual({ ...row, length: row.length - Number(onPostgres) }, // jsonb is written with a blank behind the colon
+      { status: 'FAILED', error: error.message, response: null, length: bytes });
   });
 }
