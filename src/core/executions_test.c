@@ -274,11 +274,6 @@ static void insert_history(struct fixture *fixture)
     change(fixture, "UPDATE \"ToolExecution\" SET \"status\" = 'FAILED' WHERE \"id\" LIKE '%00'",
             NULL);
     change(fixture,
-            "INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\","
-            " \"provider\", \"toolName\") SELECT 'user', \"executedAt\", \"id\", 'gmail',"
-            " \"toolName\" FROM \"ToolExecution\"",
-            NULL);
-    change(fixture,
             "UPDATE \"UserExecution\" SET \"userId\" = 'other' WHERE \"executionId\" = 'e1500'",
             NULL);
 }
@@ -467,11 +462,6 @@ static void expires(struct fixture *fixture)
             " 'SUCCESS', '2026-01-01T00:00:00.000Z' FROM n, \"UserConnection\" c",
             NULL);
     change(fixture, "UPDATE \"ToolExecution\" SET \"status\" = 'PENDING' WHERE \"id\" = 'e7'",
-            NULL);
-    change(fixture,
-            "INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\", \"provider\","
-            " \"toolName\") SELECT 'user', \"executedAt\", \"id\", 'gmail', 'T' FROM \"ToolExecution\""
-            " WHERE \"toolName\" = 'T'",
             NULL);
     fixture->core->options.executions_kept_ms = 24 * 3600 * 1000;
     ck_assert(execution_records_expire(
