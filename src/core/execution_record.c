@@ -79,19 +79,24 @@ bool execution_record_begin(struct execution *execution, struct error *err)
     int64_t now = clock_now_ms();
     char *id = mem_block(memory, UUID_TEXT_SIZE, "id");
     execution->result.id = uuid_v7(now, id);
-    struct db_value key_values[8];
-    /* A trigger adds the row of UserExecution. */
-    struct db_statement statements[4] = {
+    struct db_value time = DB_TIME(memory, now), key_values[8];
+    struct db_statement statements[5] = {
             {"INSERT INTO \"ToolExecution\" (\"id\", \"connectionId\", \"toolName\", \"parameters\","
              " \"status\", \"executedAt\") VALUES ($1, $2, $3, $4, 'PENDING', $5)",
                     DB_PARAMS(DB_TEXT(id), DB_TEXT(execution->connection_id),
                             DB_TEXT(execution->tool), DB_SLICE(execution->recorded_arguments),
-                            DB_TIME(memory, now))},
+                            time)},
+            /* It may be there: of a trigger, by which executions that other programs record are in history too. Ours do not
+             * rely on it, since not every database that speaks PostgreSQL's language has triggers. */
+            {"INSERT INTO \"UserExecution\" (\"userId\", \"executedAt\", \"executionId\","
+             " \"provider\", \"toolName\") VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                    DB_PARAMS(DB_TEXT(execution->context.user), time, DB_TEXT(id),
+                            DB_TEXT(execution->provider), DB_TEXT(execution->tool))},
             {"INSERT INTO \"OpenExecution\" (\"executionId\", \"closeAt\") VALUES ($1, $2)",
                     DB_PARAMS(DB_TEXT(id),
                             DB_TIME(memory, now + execution->timeout_ms + CLOSE_AFTER_MS))},
     };
-    size_t count = 2;
+    size_t count = 3;
     if (execution->key != NULL) {
         count += add_key(execution, now, statements + count, key_values);
     }
