@@ -12,10 +12,23 @@
 
 struct postgres_statement {
     const char *sql; /* the key is the address */
-    char name[32];
+    char name[48];
+    unsigned number; /* at its end */
     bool prepared, unnamed;
     UT_hash_handle hh;
 };
+
+/* The digest of its text, so that in whatever session the name never means another statement; and a number, so that this
+ * connection uses no name twice: a bouncer that knows prepared statements (1.21) takes a name whose statement was not
+ * prepared, after an error before it, for one in use. */
+static void name_anew(struct postgres_connection *connection, struct postgres_statement *statement)
+{
+    void *scratch = mem_scope_new(NULL, "name");
+    statement->number = connection->names_given++;
+    snprintf(statement->name, sizeof statement->name, "tenon_%.24s_%u",
+            sha256_hex(scratch, slice_of(statement->sql)), statement->number);
+    mem_free(scratch);
+}
 
 enum step_kind { STEP_ISOLATE, STEP_PREPARE, STEP_STATEMENT, STEP_SYNC };
 struct postgres_step {
@@ -23,6 +36,7 @@ struct postgres_step {
     size_t statement; /* of STEP_STATEMENT */
     struct postgres_statement
             *prepared; /* of STEP_PREPARE, and of STEP_STATEMENT where it is used; else NULL */
+    unsigned number;   /* of its name then */
 };
 
 static void finish(struct postgres_exchange *exchange)
@@ -88,24 +102,27 @@ static void exchange_fail(struct postgres_exchange *exchange, const PGresult *re
     }
     exchange->outcome = EXCHANGE_FAILED;
     exchange->verdict = postgres_error(result, &exchange->err);
-    struct postgres_statement *prepared = exchange->steps[exchange->at].prepared;
+    const struct postgres_step *step = &exchange->steps[exchange->at];
+    struct postgres_statement *prepared = step->prepared;
     if (exchange->verdict == POSTGRES_UNNAMED) {
         if (prepared == NULL || prepared->unnamed) {
             exchange->verdict = POSTGRES_FAILED;
         } else {
             prepared->unnamed = true;
         }
-    } else if (exchange->verdict == POSTGRES_BOUNCER && prepared != NULL && !prepared->prepared) {
+    } else if (exchange->verdict == POSTGRES_BOUNCER && prepared != NULL &&
+               (!prepared->prepared || prepared->number != step->number)) {
         exchange->verdict =
                 POSTGRES_AGAIN; /* the exchange that would have prepared it failed before */
     }
 }
 
-/* The step's statement was not prepared after all. */
-static void not_prepared(const struct postgres_step *step)
+/* The step's statement was not prepared after all. What is under way behind it fails by its old name. */
+static void not_prepared(struct postgres_connection *connection, const struct postgres_step *step)
 {
     if (step->kind == STEP_PREPARE) {
         step->prepared->prepared = false;
+        name_anew(connection, step->prepared);
     }
 }
 
@@ -158,7 +175,7 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
         }
         return true;
     case PGRES_PIPELINE_ABORTED:
-        not_prepared(step);
+        not_prepared(connection, step);
         return true;
     case PGRES_EMPTY_QUERY: /* a text without a statement in it */
         exchange->outcome = EXCHANGE_FAILED;
@@ -169,7 +186,7 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
             return false;
         }
         exchange_fail(exchange, result);
-        not_prepared(step);
+        not_prepared(connection, step);
         return true;
     default:
         return false; /* COPY */
@@ -253,9 +270,7 @@ static struct postgres_statement *find(struct postgres_connection *connection, c
     if (statement == NULL) {
         statement = mem_new(connection, struct postgres_statement);
         statement->sql = sql;
-        char *digest = sha256_hex(statement, slice_of(sql));
-        snprintf(statement->name, sizeof statement->name, "tenon_%.24s", digest);
-        mem_free(digest);
+        name_anew(connection, statement);
         HASH_ADD_PTR(connection->statements, sql, statement);
     }
     return statement;
@@ -264,7 +279,8 @@ static struct postgres_statement *find(struct postgres_connection *connection, c
 static void add_step(struct postgres_exchange *exchange, enum step_kind kind, size_t statement,
         struct postgres_statement *prepared)
 {
-    exchange->steps[exchange->step_count++] = (struct postgres_step){kind, statement, prepared};
+    exchange->steps[exchange->step_count++] = (struct postgres_step){
+            kind, statement, prepared, prepared == NULL ? 0 : prepared->number};
 }
 
 static bool send_statement(struct postgres_connection *connection,

@@ -94,6 +94,7 @@ struct postgres_connection {
     int64_t backoff_ms;
     int64_t cancelled_ms;                  /* when the server was told to stop something, last */
     struct postgres_statement *statements; /* prepared, by the address of their text */
+    unsigned names_given;                  /* to statements */
     struct postgres_exchanges exchanges;   /* under way */
     int reads_under_way, writes_under_way;
     bool server_ended; /* it has said that it ends */
