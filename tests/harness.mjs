@@ -42,8 +42,10 @@ function environment(env) {
   return Object.fromEntries([...kept, ...given]);
 }
 
-function launch(program, args, dir, env, input) {
-  const child = spawn(program, args, { cwd: dir, env: environment(env), stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+/** Start any program in a directory; it ends with this process at the latest. `options` are more of spawn()'s. The result: child,
+ * output (stdout, stderr: the texts so far), ended (a promise of {code, signal, error}). */
+export function launch(program, args, dir, env = {}, input = undefined, options = {}) {
+  const child = spawn(program, args, { ...options, cwd: dir, env: environment(env), stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
   child.stdin?.end(input);
   const output = { stdout: '', stderr: '' };
   running.add(child);

@@ -49,13 +49,14 @@ export function generator(start) {
   return { random, pick: (list) => list[Math.floor(random() * list.length)], chance: (share) => random() < share };
 }
 
-/** An official client: `mount` is '/api/trpc' (superjson) or '/trpc'. */
-export function client(url, bearer, { mount = '/api/trpc', link = httpLink } = {}) {
+/** An official client: `mount` is '/api/trpc' (superjson) or '/trpc', `fetch` in place of the global one. */
+export function client(url, bearer, { mount = '/api/trpc', link = httpLink, ...options } = {}) {
   return createTRPCClient({
     links: [link({
       url: url + mount,
       ...(mount === '/api/trpc' ? { transformer: superjson } : {}),
       headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+      ...options,
     })],
   });
 }

@@ -1,0 +1,38 @@
+/* The primary database is killed under load and its standby promoted, as docs/many-instances.md says: the instances recover by
+ * themselves, and what was acknowledged is there. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { until } from '../clients/flow.mjs';
+import { startFleet } from './fleet.mjs';
+import { Load } from './load.mjs';
+import { SECONDS, USERS, seed, settle, tell } from './report.mjs';
+import { promote, startStandby } from './services.mjs';
+
+const READS = ['list', 'status'];
+const WRITES = ['execute', 'execute (key)', 'connect', 'complete', 'disconnect'];
+
+test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
+  const fleet = await startFleet(USERS);
+  const standby = await startStandby(fleet.primary);
+  const load = new Load({ url: fleet.url, users: USERS, seed });
+  const half = () => new Promise((resolve) => setTimeout(resolve, SECONDS * 500));
+  load.start();
+  await half();
+  const killed = performance.now();
+  fleet.primary.kill();
+  await fleet.primary.ended;
+  promote(standby);
+  fleet.bouncer.turn(standby);
+  const promoted = performance.now() - killed;
+  await until('both are served again', () => Number.isFinite(load.firstGood(killed + promoted, READS) + load.firstGood(killed + promoted, WRITES)));
+  await half();
+  await load.stop();
+  const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
+  tell(`primary killed, standby promoted after ${seconds(promoted)}, ${USERS} users`, load);
+  tell(`without service: reads ${seconds(load.firstGood(killed, READS))}, writes ${seconds(load.firstGood(killed, WRITES))}`);
+
+  await settle(fleet, load, standby.url);
+  for (const instance of fleet.instances) assert.equal(instance.starts, 1);
+  for (const end of await fleet.stop()) assert.deepEqual(end, { code: 0, signal: null });
+  await standby.stop();
+});
