@@ -9,15 +9,16 @@
 #define CONNECTIONS_DEFAULT 4
 #define UNDER_WAY_MAX       128  /* exchanges of one connection; more wait for their turn here */
 #define WAITING_MAX         8192 /* beyond this many, they are refused at once */
-#define CONNECT_PATIENCE_MS \
-    5000 /* how long a statement waits for a connection: a server that starts anew */
+/* How long a statement waits for a connection, and is tried again when its server goes: one that starts anew, or another
+ * that takes its place. */
+#define PATIENCE_MS    5000
 #define WRITE_MAX_MS   60000 /* until a write without deadline is given up */
 #define WRITE_GRACE_MS 5000  /* for the server to say what became of it then */
 /* A write waits for the disk and perhaps for locks, and holds up what comes behind it. */
 #define WRITE_LOAD 16
 #define LOAD_SHARED \
     16 /* reads on one connection before the next is used: they cost least together */
-#define TRIES_MAX 12
+#define TRIES_LEAST 12 /* however long they take */
 /* How soon changes by other programs are seen, where Tenon's are heard. */
 #define VERSION_EVERY_MS 30000
 #define RETRY_FIRST_MS   2
@@ -97,7 +98,7 @@ static bool wait_for_change(struct postgres_db *db, int64_t until, struct error 
 static bool take_connection(
         struct postgres_db *db, bool reads, struct postgres_connection **out, struct error *err)
 {
-    int64_t until = clock_monotonic_ms() + CONNECT_PATIENCE_MS;
+    int64_t until = clock_monotonic_ms() + PATIENCE_MS;
     struct postgres_connection *found;
     while ((found = choose(db, reads)) == NULL) {
         if (db->waiting >= WAITING_MAX) {
@@ -229,13 +230,15 @@ static bool run(struct db *base, void *owner, const struct db_write *write, bool
         const struct db_rows **rows_out, struct error *err)
 {
     struct postgres_db *db = (struct postgres_db *)base;
+    int64_t patience_end = clock_monotonic_ms() + PATIENCE_MS;
     for (int try = 0;; try++) {
         struct error failure = {0};
         enum result result = try_once(db, owner, write, reads, rows_out, &failure);
         if (result == RESULT_DONE) {
             return true;
         }
-        if (result == RESULT_FAILED || try == TRIES_MAX) {
+        bool enough = try >= TRIES_LEAST && clock_monotonic_ms() >= patience_end;
+        if (result == RESULT_FAILED || enough) {
             *err = failure;
             return false;
         }

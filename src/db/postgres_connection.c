@@ -9,8 +9,9 @@
 
 #include <sys/ioctl.h>
 
+/* Between tries to connect; so long at most is a server that is back not noticed. */
 #define BACKOFF_FIRST_MS 50
-#define BACKOFF_MAX_MS   5000
+#define BACKOFF_MAX_MS   1000
 
 static void watch(struct postgres_connection *connection);
 
@@ -41,13 +42,22 @@ static void start_timer(struct postgres_connection *connection, int64_t ms)
     ev_timer_start(ev, &connection->timer);
 }
 
+/* Later and later, until something is answered: a bouncer takes connections though it has no server. */
+static void open_later(struct postgres_connection *connection)
+{
+    int64_t backoff =
+            connection->backoff_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : connection->backoff_ms;
+    connection->backoff_ms = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+    start_timer(connection, random_below(backoff) + backoff / 2);
+}
+
 void postgres_connection_lose(struct postgres_connection *connection, const char *why)
 {
     struct error lost; /* before the handle goes, whose text `why` may be */
     postgres_unavailable(&lost, why);
     log_warn("a connection to the database was lost: %s", lost.detail);
     close_handle(connection);
-    start_timer(connection, BACKOFF_FIRST_MS);
+    open_later(connection);
     postgres_exchanges_lose(connection, &lost);
 }
 
@@ -121,10 +131,7 @@ static void connect_failed(struct postgres_connection *connection, const char *w
     db->failure.retry_after_s = 1;
     log_warn("no connection to the database at %s: %s", place, db->failure.detail);
     close_handle(connection);
-    int64_t backoff =
-            connection->backoff_ms < BACKOFF_FIRST_MS ? BACKOFF_FIRST_MS : connection->backoff_ms;
-    connection->backoff_ms = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
-    start_timer(connection, random_below(backoff) + backoff / 2);
+    open_later(connection);
     fiber_condition_wake_all(&db->changed);
 }
 
@@ -137,7 +144,6 @@ static void connected(struct postgres_connection *connection)
         return;
     }
     connection->state = POSTGRES_READY;
-    connection->backoff_ms = 0;
     db->failure = (struct error){0};
     fiber_condition_wake_all(&db->changed);
 }

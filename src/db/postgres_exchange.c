@@ -166,6 +166,7 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
         if (step->kind != STEP_SYNC) {
             return false;
         }
+        connection->backoff_ms = 0;
         finish(exchange);
         return true;
     case PGRES_COMMAND_OK:
