@@ -11,6 +11,9 @@
 #define LOOK_FIRST_MS 5
 #define LOOK_MOST_MS  500
 
+/* Between tries to record what an execution came to. */
+#define RECORD_AGAIN_MS 100
+
 /* ---- the checks before anything is done ---- */
 
 static bool list_names(
@@ -153,6 +156,18 @@ static void call(struct execution *execution)
     execution->result.duration_ms = clock_monotonic_ms() - start;
 }
 
+/* It says what happened however often it is written, so what keeps it from being written now is waited out. */
+static bool record_end(struct execution *execution, struct error *err)
+{
+    struct error late = {0};
+    while (!execution_record_end(execution, err)) {
+        if (err->code != ERROR_SERVICE_UNAVAILABLE || !fiber_sleep(RECORD_AGAIN_MS, &late)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void run(struct execution *execution)
 {
     if (!execution_record_begin(execution, &execution->err)) {
@@ -167,10 +182,13 @@ static void run(struct execution *execution)
                 execution->context.core, execution->tool, execution->version, &execution->err);
     }
     struct error record_error = {0};
-    if (!execution_record_end(execution, &record_error)) {
-        /* The tool has run, and the caller is told so; the row says PENDING until it is closed as lost. */
+    if (!record_end(execution, &record_error)) {
+        /* The row says PENDING until it is closed as lost, and the caller is told what it will say. */
         log_error("execution %s not recorded: %s %s", execution->result.id, record_error.message,
                 record_error.detail);
+        execution->ok = error_set(&execution->err, ERROR_BAD_GATEWAY, "OUTCOME_UNKNOWN",
+                "The tool may have run, but what became of it could not be saved; look before"
+                " trying again.");
     }
 }
 

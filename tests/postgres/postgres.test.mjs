@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { databaseUrl, onPostgres, query } from '../database.mjs';
 import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
-import { client, comeBack, connect, consent, installation, token } from '../clients/flow.mjs';
+import { client, comeBack, connect, consent, control, installation, token, until } from '../clients/flow.mjs';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const MIGRATIONS = path('../../prisma/migrations/');
@@ -132,4 +132,42 @@ test('connections that the server ends are made anew, and nobody notices', async
     for (const list of answers) assert.equal(list.find((entry) => entry.provider === 'gmail').connection.status, 'ACTIVE');
     assert.equal((await fetch(`${server.url}/readyz`)).status, 200);
   }
+});
+
+/** An execution whose outcome the database refuses to take, with that SQLSTATE; mend() has it take it. */
+async function refusingOutcomes(t, state) {
+  const { place, servers: [server] } = await twoInstances(t);
+  const trpc = client(server.url, token('unlucky'));
+  await connect(trpc, 'slack');
+  psql(place.database, '-c', `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'not now' USING ERRCODE = '${state}'; END $$`);
+  psql(place.database, '-c', 'CREATE TRIGGER refuse BEFORE UPDATE ON "ToolExecution" FOR EACH ROW EXECUTE FUNCTION refuse()');
+  const text = `told once, ${state}`;
+  const answer = trpc.integrations.executeTool.mutate({ provider: 'slack', toolName: 'SLACK_SEND_MESSAGE', parameters: { channel: 'general', text },
+    idempotencyKey: 'k' }).catch((error) => error);
+  return {
+    answer,
+    mend: () => psql(place.database, '-c', 'DROP TRIGGER refuse ON "ToolExecution"'),
+    ran: async () => (await (await control(sandbox.url, 'GET', 'requests?limit=1000')).json()).items
+      .filter(({ path: to, body, status }) => to.endsWith('/SLACK_SEND_MESSAGE') && JSON.stringify(body).includes(text) && status === 200).length,
+    row: () => query(place.database, 'SELECT "id", "status" FROM "ToolExecution"')[0],
+  };
+}
+
+test('an outcome that cannot be saved at once is saved before it is told', async (t) => {
+  const { answer, mend, ran, row } = await refusingOutcomes(t, '53100'); // disk full
+  await until('the tool has run', async () => await ran() === 1);
+  assert.equal(row().status, 'PENDING');
+  mend();
+  const { status, executionId } = await answer;
+  assert.deepEqual(row(), { id: executionId, status });
+  assert.equal(status, 'SUCCESS');
+  assert.equal(await ran(), 1);
+});
+
+test('an outcome that cannot be saved is not told', async (t) => {
+  const { answer, ran, row } = await refusingOutcomes(t, 'P0001');
+  assert.equal((await answer).data?.reason, 'OUTCOME_UNKNOWN');
+  assert.equal(row().status, 'PENDING');
+  assert.equal(await ran(), 1);
 });
