@@ -1,7 +1,7 @@
 # Tenon: every target does its own set-up and can be run first. CONTRIBUTING.md says more.
 BUILD ?= build
 
-.PHONY: run build test test-fresh bench clean
+.PHONY: run build test test-fleet test-fresh bench clean
 
 run: build
 	@exec $(BUILD)/tenon dev
@@ -17,6 +17,9 @@ $(BUILD)/build.ninja:
 
 test:
 	@scripts/test
+
+test-fleet: build
+	@tests/fleet/run
 
 test-fresh:
 	@scripts/test-fresh

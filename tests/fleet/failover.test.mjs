@@ -5,27 +5,28 @@ import { test } from 'node:test';
 import { until } from '../clients/flow.mjs';
 import { startFleet } from './fleet.mjs';
 import { Load } from './load.mjs';
-import { SECONDS, USERS, seed, settle, tell } from './report.mjs';
+import { IN_FULL, SECONDS, USERS, seed, settle, tell } from './report.mjs';
 import { promote, startStandby } from './services.mjs';
 
 const READS = ['list', 'status'];
 const WRITES = ['execute', 'execute (key)', 'connect', 'complete', 'disconnect'];
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
   const fleet = await startFleet(USERS);
   const standby = await startStandby(fleet.primary);
   const load = new Load({ url: fleet.url, users: USERS, seed });
-  const half = () => new Promise((resolve) => setTimeout(resolve, SECONDS * 500));
   load.start();
-  await half();
+  await pause(SECONDS * 500);
   const killed = performance.now();
   fleet.primary.kill();
   await fleet.primary.ended;
+  await pause(IN_FULL ? 10_000 : 500); // until somebody, or something, decides
   promote(standby);
   fleet.bouncer.turn(standby);
   const promoted = performance.now() - killed;
   await until('both are served again', () => Number.isFinite(load.firstGood(killed + promoted, READS) + load.firstGood(killed + promoted, WRITES)));
-  await half();
+  await pause(SECONDS * 500);
   await load.stop();
   const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
   tell(`primary killed, standby promoted after ${seconds(promoted)}, ${USERS} users`, load);

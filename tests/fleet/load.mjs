@@ -5,7 +5,7 @@ import { client, comeBack, consent, generator, token } from '../clients/flow.mjs
 import { query } from '../database.mjs';
 import { PROVIDERS, seededProvider, userName } from './fleet.mjs';
 
-const AT_ONCE = 32;
+const AT_ONCE = 64;
 const TOOLS = {
   gmail: { toolName: 'GMAIL_SEND_EMAIL', say: (text) => ({ recipient_email: 'bob@elsewhere.example', subject: text, body: 'x' }) },
   slack: { toolName: 'SLACK_SEND_MESSAGE', say: (text) => ({ channel: 'general', text }) },
@@ -13,18 +13,18 @@ const TOOLS = {
 /* Why a call may go without an answer: what it may have been told then. Everything else is a mistake of Tenon's. */
 const REFUSED = ['OUTCOME_UNKNOWN', 'STILL_RUNNING', 'DATABASE_UNAVAILABLE', 'DATABASE_OUTCOME_UNKNOWN', 'CONSENT_LOST'];
 
-class ProxyError extends Error {}
+class PageError extends Error {}
 
-/** nginx's own answers, which are not JSON. */
+/** What is not JSON is nginx's own. */
 async function answer(...request) {
   const reply = await fetch(...request);
-  if (reply.status >= 500 && !reply.headers.get('content-type').startsWith('application/json')) throw new ProxyError(`nginx ${reply.status}`);
+  if (reply.status >= 500 && !reply.headers.get('content-type').startsWith('application/json')) throw new PageError(`nginx ${reply.status}`);
   return reply;
 }
 const at = (url, user) => client(url, token(user), { fetch: answer }).integrations;
 
 /** Why a call failed: Tenon's reason, nginx's status, or that no answer came at all. */
-const kindOf = (error) => error.data?.reason ?? [error, error.cause].find((one) => one instanceof ProxyError)?.message ?? 'no answer';
+const kindOf = (error) => error.data?.reason ?? [error, error.cause].find((one) => one instanceof PageError)?.message ?? 'no answer';
 
 export class Load {
   connections = new Map(); // "user provider": whether connected, of what was acknowledged
@@ -77,7 +77,7 @@ export class Load {
     } catch (error) {
       const kind = kindOf(error), key = `${name}: ${kind}`;
       this.failed.set(key, (this.failed.get(key) ?? 0) + 1);
-      if (!/^nginx 50[24]$|^no answer$/.test(kind) && !REFUSED.includes(kind)) this.wrong.push(`${key}: ${error.message}`);
+      if (!/^nginx 50[24]$|^page 50[234]$|^no answer$/.test(kind) && !REFUSED.includes(kind)) this.wrong.push(`${key}: ${error.message}`);
       throw Object.assign(error, { kind });
     }
   }
@@ -113,7 +113,7 @@ export class Load {
     if (begun.connected) return;
     const { state, code, refused } = await this.ask('callback', async () => {
       const back = await comeBack(await consent(begun.authUrl, 'Approve'));
-      if (back.refused >= 500) throw new ProxyError(`nginx ${back.refused}`);
+      if (back.refused >= 500) throw new PageError(`page ${back.refused}`); // nginx's, or Tenon's without its database
       return back;
     });
     /* The browser's first answer was lost, and the code with it: the user begins again. */

@@ -10,7 +10,8 @@ export const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 3
 /* What a dead process had under way is closed so long after: its own deadline and two minutes, the lease of the reconciler
  * and a turn of it. */
 const CLOSED_AFTER_MS = 240_000;
-const IN_FULL = process.env.FLEET_SECONDS !== undefined;
+/** Whether what takes minutes is waited for. */
+export const IN_FULL = process.env.FLEET_SECONDS !== undefined;
 
 export const milliseconds = (list) => {
   const sorted = [...list].sort((a, b) => a - b);

@@ -3,7 +3,7 @@
  * blocks of docs/many-instances.md, with this machine's addresses. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from '../clients/flow.mjs';
@@ -37,6 +37,14 @@ const freePort = () => new Promise((resolve) => {
     const { port } = server.address();
     server.close(() => resolve(port));
   });
+});
+
+/* Without a request, which would have nginx find the instances away before they have come. */
+const listens = (port) => new Promise((resolve) => {
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.destroy();
+    resolve(true);
+  }).on('error', () => resolve(false));
 });
 
 /** In a process group of its own, so that kill() ends a server with its children, as a machine's end does. */
@@ -158,10 +166,10 @@ ${guideBlock('nginx', 'location /', [])}
 `);
   const server = serve(['nginx', '-e', 'stderr', '-p', dir, '-c', join(dir, 'nginx.conf')], dir);
   const url = `http://127.0.0.1:${port}`;
-  await until('nginx answers', () => fetch(`${url}/healthz`).then(() => true, () => {
+  await until('nginx listens', () => {
     if (server.gone()) throw new Error(server.log());
-    return false;
-  }));
+    return listens(port);
+  });
   return { ...server, url };
 }
 
