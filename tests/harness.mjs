@@ -18,8 +18,12 @@ const LOG_CHARS = 4_000_000;
 
 const running = new Set();
 const directories = new Set();
-process.on('exit', () => {
+/** End what still runs; for after(), where a failed test leaves what would keep the process from ending. */
+export function endAll() {
   for (const child of running) child.kill('SIGKILL');
+}
+process.on('exit', () => {
+  endAll();
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 });
 

@@ -52,6 +52,16 @@ void db_store_set_connections(struct db_store *store, int per_loop)
     store->driver->set_connections(store, per_loop);
 }
 
+bool db_store_set_direct(struct db_store *store, const char *url, struct error *err)
+{
+    if (store->driver->set_direct == NULL) {
+        return error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+                "DATABASE_DIRECT_URL is for PostgreSQL behind a bouncer, and DATABASE_URL is none of"
+                " PostgreSQL's; leave it out");
+    }
+    return store->driver->set_direct(store, url, err);
+}
+
 bool db_open(void *owner, struct db_store *store, struct loop *loop, struct db **db_out,
         struct error *err)
 {

@@ -21,6 +21,9 @@ MUST_CHECK bool db_store_open(
         void *owner, const char *url, struct db_store **store_out, struct error *err);
 /* How many connections a loop may have to PostgreSQL; before db_open(). */
 void db_store_set_connections(struct db_store *store, int per_loop);
+/* Where PostgreSQL itself is, when what the store was opened with is a bouncer's, which passes on no news; before db_open().
+ * False: as db_store_open(), or it is none of PostgreSQL's. */
+MUST_CHECK bool db_store_set_direct(struct db_store *store, const char *url, struct error *err);
 /* In a fiber of that loop: the database has answered when it returns true. */
 SUSPENDS MUST_CHECK bool db_open(void *owner, struct db_store *store, struct loop *loop,
         struct db **db_out, struct error *err);

@@ -34,6 +34,8 @@ struct db_driver {
     bool (*store_open)(
             void *owner, const char *url, struct db_store **store_out, struct error *err);
     void (*set_connections)(struct db_store *store, int per_loop);
+    /* No function: nothing can stand between. */
+    bool (*set_direct)(struct db_store *store, const char *url, struct error *err);
     SUSPENDS bool (*open)(void *owner, struct db_store *store, struct loop *loop,
             struct db **db_out, struct error *err);
     SUSPENDS bool (*read)(struct db *db, void *owner, const char *sql, struct db_params params,

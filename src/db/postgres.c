@@ -313,8 +313,8 @@ static bool postgres_version(struct db *base, int64_t *version_out, struct error
     static const char sql[] = "SELECT txid_snapshot_xmax(txid_current_snapshot())";
     struct postgres_db *db = (struct postgres_db *)base;
     int64_t now = clock_monotonic_ms();
-    bool hears = atomic_load(&db->store->listening) && !atomic_load(&db->store->unnamed);
-    if (!hears || db->version_ms == 0 || now - db->version_ms >= VERSION_EVERY_MS) {
+    if (!postgres_hears(db->store) || db->version_ms == 0 ||
+            now - db->version_ms >= VERSION_EVERY_MS) {
         void *memory = mem_scope_new(NULL, "version");
         const struct db_rows *rows = NULL;
         bool ok = postgres_read(base, memory, sql, DB_NO_PARAMS, &rows, err);
@@ -348,6 +348,7 @@ static bool postgres_store_open(
         mem_free(store);
         return false;
     }
+    store->listened = store->address;
     store->per_loop = CONNECTIONS_DEFAULT;
     atomic_init(&store->unnamed, store->address.bouncer);
     store->canceller = worker_new(store, "db-cancel", postgres_cancel_all, NULL);
@@ -362,6 +363,13 @@ static void postgres_set_connections(struct db_store *base, int per_loop)
 {
     struct postgres_store *store = (struct postgres_store *)base;
     store->per_loop = per_loop < POSTGRES_CONNECTIONS_MAX ? per_loop : POSTGRES_CONNECTIONS_MAX;
+}
+
+static bool postgres_set_direct(struct db_store *base, const char *url, struct error *err)
+{
+    struct postgres_store *store = (struct postgres_store *)base;
+    store->direct = postgres_address_parse(store, url, &store->listened, err);
+    return store->direct;
 }
 
 static int db_end(struct postgres_db *db)
@@ -402,6 +410,7 @@ static const char *postgres_migration_text(const struct db_migration *migration)
 const struct db_driver db_driver_postgres = {
         .store_open = postgres_store_open,
         .set_connections = postgres_set_connections,
+        .set_direct = postgres_set_direct,
         .open = postgres_open,
         .read = postgres_read,
         .write = postgres_write,

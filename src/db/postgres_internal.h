@@ -137,8 +137,11 @@ SUSPENDS bool postgres_run_script(
 /* ---- postgres_news.c ---- */
 
 #define POSTGRES_CHANNEL "tenon_news"
-/* Hear other processes from now on, if it is not so already. */
+struct postgres_store;
+/* Hear other processes from now on, if it is not so already, and if that can be. */
 void postgres_listen(struct db_store *store);
+/* They are heard. */
+bool postgres_hears(struct postgres_store *store);
 
 /* ---- postgres.c ---- */
 
@@ -147,6 +150,8 @@ void postgres_listen(struct db_store *store);
 struct postgres_store {
     struct db_store store;
     struct postgres_address address;
+    struct postgres_address listened; /* where news are heard: another one behind a bouncer */
+    bool direct;                      /* it was given */
     int per_loop;
     atomic_int connection_count; /* of the process */
     atomic_bool unnamed;         /* no prepared statements */

@@ -1,12 +1,13 @@
 /* News between processes: NOTIFY on any connection, LISTEN on one of the process's own, on a thread that may block. A
- * bouncer in transaction mode passes on the first and not the second; then whoever shows changes has to ask, as with
- * SQLite. A word is "<id of the telling store> <what>": what a process told itself it has heard already. */
+ * bouncer in transaction mode passes on the first and not the second; where no way past it was given, whoever shows
+ * changes has to ask, as with SQLite. A word is "<id of the telling store> <what>": what a process told itself it has heard already. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/postgres_internal.h"
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -36,14 +37,33 @@ static void tell(const struct postgres_news *news, const char *word)
     }
 }
 
-/* Listen until the connection breaks. False: the store ends. */
+/* A bouncer makes up what it says the server process is. It takes LISTEN, and drops what is heard. */
+static bool is_servers_own(PGconn *handle)
+{
+    PGresult *result = PQexec(handle, "SELECT pg_backend_pid()");
+    bool own = PQresultStatus(result) != PGRES_TUPLES_OK ||
+               strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(handle);
+    PQclear(result);
+    if (!own) {
+        log_info(
+                "a bouncer stands before the database: what other processes change is asked for, not heard;"
+                " DATABASE_DIRECT_URL is the way past it");
+    }
+    return own;
+}
+
+/* Listen until the connection breaks. False: the store ends, or it cannot be. */
 static bool listen_once(const struct postgres_news *news)
 {
-    const struct postgres_address *address = &news->store->address;
+    const struct postgres_address *address = &news->store->listened;
     PGconn *handle = PQconnectdbParams(address->names, address->values, 0);
     PGresult *result = PQexec(handle, "LISTEN " POSTGRES_CHANNEL);
     bool alive = PQresultStatus(result) == PGRES_COMMAND_OK, going_on = true;
     PQclear(result);
+    if (alive && !is_servers_own(handle)) {
+        PQfinish(handle);
+        return false;
+    }
     atomic_store(&news->store->listening, alive);
     if (alive) {
         db_news_tell(news->store->store.news, NULL); /* what was told before now was not heard */
@@ -78,10 +98,21 @@ static int news_end(struct postgres_news *news)
     return 0;
 }
 
+/* Prepared statements that went wrong tell of a bouncer, too. */
+static bool is_bounced(struct postgres_store *store)
+{
+    return !store->direct && atomic_load(&store->unnamed);
+}
+
+bool postgres_hears(struct postgres_store *store)
+{
+    return atomic_load(&store->listening) && !is_bounced(store);
+}
+
 void postgres_listen(struct db_store *base)
 {
     struct postgres_store *store = (struct postgres_store *)base;
-    if (atomic_load(&store->unnamed) || atomic_exchange(&store->listener_begun, true)) {
+    if (is_bounced(store) || atomic_exchange(&store->listener_begun, true)) {
         return;
     }
     struct postgres_news *news = mem_new(store->listener_owner, struct postgres_news);

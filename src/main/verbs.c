@@ -11,7 +11,9 @@
 static bool open_store(
         const struct verb_arguments *arguments, struct db_store **store_out, struct error *err)
 {
-    return db_store_open(arguments->owner, arguments->config->database_url, store_out, err);
+    const char *direct = arguments->config->database_direct_url;
+    return db_store_open(arguments->owner, arguments->config->database_url, store_out, err) &&
+           (direct == NULL || db_store_set_direct(*store_out, direct, err));
 }
 
 int verb_serve(const struct verb_arguments *arguments)

@@ -1,8 +1,9 @@
 /* The primary database is killed under load and its standby promoted, as docs/many-instances.md says: the instances recover by
  * themselves, and what was acknowledged is there. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { until } from '../clients/flow.mjs';
+import { endAll } from '../harness.mjs';
 import { startFleet } from './fleet.mjs';
 import { Load } from './load.mjs';
 import { IN_FULL, SECONDS, USERS, seed, settle, tell } from './report.mjs';
@@ -11,6 +12,8 @@ import { promote, startStandby } from './services.mjs';
 const READS = ['list', 'status'];
 const WRITES = ['execute', 'execute (key)', 'connect', 'complete', 'disconnect'];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+after(endAll);
 
 test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
   const fleet = await startFleet(USERS);

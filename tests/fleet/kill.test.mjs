@@ -1,10 +1,13 @@
 /* kill -9 of a random instance every second, under load: nothing acknowledged is lost, nothing is done twice.
  * FLEET_SECONDS and FLEET_USERS make it longer (`make test-fleet`), SEED repeats the choices of a run. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { endAll } from '../harness.mjs';
 import { startFleet } from './fleet.mjs';
 import { Load } from './load.mjs';
 import { SECONDS, USERS, milliseconds, seed, settle, tell } from './report.mjs';
+
+after(endAll);
 
 test(`an instance killed every second (SEED=${seed})`, async () => {
   const fleet = await startFleet(USERS);
