@@ -7,7 +7,6 @@ import { run, startSandbox, startServe, tempDir } from '../harness.mjs';
 import { freePort, startBouncer, startNginx, startPrimary } from './services.mjs';
 
 const INSTANCES = 3;
-const SEEDED_AT_ONCE = 1000; // the sandbox takes up to 10,000 within half a minute
 
 export const PROVIDERS = ['gmail', 'slack'];
 export const userName = (number) => `user-${number}`;
@@ -42,15 +41,16 @@ class Instance {
   log = () => [...this.logs, this.server.log()].join('');
 }
 
-/** Rows and accounts of users who connected long ago. */
-async function seedUsers(sandbox, database, users) {
-  for (let first = 0; first < users; first += SEEDED_AT_ONCE) {
-    const accounts = Array.from({ length: Math.min(SEEDED_AT_ONCE, users - first) }, (_, index) => ({
-      id: `ca_${first + index}`, auth_config_id: `ac_sandbox_${seededProvider(first + index)}`, user_id: userName(first + index),
-      email: `${userName(first + index)}@corp.example` }));
-    const reply = await control(sandbox.url, 'POST', 'seed', { accounts });
-    assert.equal(reply.status, 200, await reply.text());
-  }
+/** Rows and accounts of users who connected long ago: the first of each provider as the sandbox makes it, the rest like that. */
+async function seedUsers(sandbox, sandboxFile, database, users) {
+  const accounts = PROVIDERS.map((provider, number) => ({
+    id: `ca_${number}`, auth_config_id: `ac_sandbox_${provider}`, user_id: userName(number), email: `${userName(number)}@corp.example` }));
+  assert.equal((await control(sandbox.url, 'POST', 'seed', { accounts })).status, 200);
+  query(sandboxFile, `WITH RECURSIVE series (n) AS (SELECT ${PROVIDERS.length} UNION ALL SELECT n + 1 FROM series WHERE n + 1 < ${users})
+    INSERT INTO "account" ("id", "uuid", "auth_config_id", "user_id", "status", "word_id", "shared", "data", "email", "flow_started_at",
+    "created_at", "updated_at") SELECT 'ca_' || n, lower(hex(randomblob(16))), "auth_config_id", 'user-' || n, "status", 'word-' || n, "shared",
+    "data", 'user-' || n || '@corp.example', "flow_started_at", "created_at", "updated_at" FROM series
+    JOIN "account" first ON first."id" = 'ca_' || (n % ${PROVIDERS.length})`);
   query(database, `INSERT INTO "UserConnection" ("id", "userId", "mcpServerId", "provider", "composioAccountId", "composioEntityId",
     "status", "connectedAt", "lastSyncedAt", "updatedAt") SELECT gen_random_uuid(), 'user-' || n, m."id", c."provider", 'ca_' || n,
     'user-' || n, 'ACTIVE', t, t, t FROM generate_series(0, ${users - 1}) n CROSS JOIN (SELECT CURRENT_TIMESTAMP(3) AT TIME ZONE 'UTC' AS t) now
@@ -73,7 +73,7 @@ export async function startFleet(users) {
     const { code, stderr } = await run(verb, [], place);
     assert.equal(code, 0, stderr);
   }
-  await seedUsers(sandbox, primary.url, users);
+  await seedUsers(sandbox, sandboxFile, primary.url, users);
   const instances = ports.map((port) => new Instance(place, port));
   await Promise.all(instances.map((instance) => instance.start()));
   return {

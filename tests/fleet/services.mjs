@@ -133,7 +133,7 @@ export async function startBouncer(primary) {
   ])}unix_socket_dir =\n`);
   writeFileSync(join(dir, 'userlist.txt'), `"tenon" "${PASSWORD}"\n`);
   point(primary);
-  const server = serve(['/usr/sbin/pgbouncer', '--quiet', file], dir);
+  const server = serve(['/usr/sbin/pgbouncer', file], dir);
   await untilReady(server, port);
   return {
     ...server,
