@@ -1,13 +1,10 @@
 /* Changes reach the open screens of their user at once, through the official client's subscriptions: made by this process
  * or another, on both mounts; and a client that comes back has missed nothing. */
-import { createTRPCClient, httpSubscriptionLink } from '@trpc/client';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { EventSource } from 'eventsource';
-import superjson from 'superjson';
 import { databaseUrl } from '../database.mjs';
 import { address, startServe } from '../harness.mjs';
-import { client, connect, control, PROVIDERS, SECRET, startTenon, token, until } from './flow.mjs';
+import { client, connect, control, openScreen, PROVIDERS, SECRET, startTenon, token, until } from './flow.mjs';
 
 let tenon, other;
 before(async () => {
@@ -25,30 +22,6 @@ after(async () => {
   await tenon.stop();
 });
 
-/** An open screen of a user: what it was told, by provider and status; and its last event id. */
-function open(url, bearer, { mount = '/api/trpc', lastEventId } = {}) {
-  const trpc = createTRPCClient({
-    links: [httpSubscriptionLink({
-      url: url + mount,
-      ...(mount === '/api/trpc' ? { transformer: superjson } : {}),
-      EventSource,
-      connectionParams: () => ({ token: bearer }),
-    })],
-  });
-  const screen = { told: [], events: [], states: [] };
-  const subscription = trpc.integrations.events.subscribe(lastEventId === undefined ? undefined : { lastEventId }, {
-    onData({ id, data }) {
-      screen.lastEventId = id;
-      screen.events.push(data);
-      screen.told.push(`${data.provider} ${data.connection?.status ?? 'NONE'}`);
-    },
-    onError(error) { screen.error = error; },
-    onConnectionStateChange({ state }) { screen.states.push(state); },
-  });
-  screen.close = () => subscription.unsubscribe();
-  return screen;
-}
-
 /** Wait until the screen was told so, and forget it. */
 async function sees(screen, ...expected) {
   await until(`${expected} on the screen`, () => screen.error || screen.told.length >= expected.length);
@@ -61,8 +34,8 @@ for (const mount of ['/api/trpc', '/trpc']) {
   test(`${mount}: every screen of the user sees a change, another user's sees nothing`, async () => {
     const user = `user of ${mount}`;
     const trpc = client(tenon.url, token(user));
-    const screens = Array.from({ length: 4 }, () => open(tenon.url, token(user), { mount }));
-    const stranger = open(tenon.url, token(`stranger of ${mount}`), { mount });
+    const screens = Array.from({ length: 4 }, () => openScreen(tenon.url, token(user), { mount }));
+    const stranger = openScreen(tenon.url, token(`stranger of ${mount}`), { mount });
     for (const screen of [...screens, stranger]) await sees(screen, ...NOTHING_YET);
     const { authUrl } = await trpc.integrations.connect.mutate({ provider: 'gmail' });
     assert.ok(authUrl);
@@ -90,7 +63,7 @@ for (const mount of ['/api/trpc', '/trpc']) {
 }
 
 test('a change that another process on the same file makes', async () => {
-  const [here, there] = [open(tenon.url, token('two')), open(other.url, token('two'))];
+  const [here, there] = [openScreen(tenon.url, token('two')), openScreen(other.url, token('two'))];
   for (const screen of [here, there]) await sees(screen, ...NOTHING_YET);
   await connect(client(other.url, token('two')), 'github');
   for (const screen of [here, there]) await until('ACTIVE', () => screen.told.includes('github ACTIVE'));
@@ -104,7 +77,7 @@ test('a change that another process on the same file makes', async () => {
 test('a change that Composio made is told when it is noticed', async () => {
   const trpc = client(tenon.url, token('noticed'));
   await connect(trpc, 'notion');
-  const screen = open(tenon.url, token('noticed'));
+  const screen = openScreen(tenon.url, token('noticed'));
   await until('ACTIVE', () => screen.told.includes('notion ACTIVE'));
   const { items } = await (await fetch(`${tenon.sandboxUrl}/api/v3.1/connected_accounts?user_ids=noticed`, { headers: { 'x-api-key': 'ak_sandbox_dev' } })).json();
   await control(tenon.sandboxUrl, 'POST', `accounts/${items[0].id}`, { status: 'EXPIRED' });
@@ -115,14 +88,14 @@ test('a change that Composio made is told when it is noticed', async () => {
 
 test('who comes back is told what changed meanwhile, and nothing else', async () => {
   const trpc = client(tenon.url, token('back'));
-  const first = open(tenon.url, token('back'));
+  const first = openScreen(tenon.url, token('back'));
   await sees(first, ...NOTHING_YET);
   first.close();
   await trpc.integrations.connect.mutate({ provider: 'calendar' });
-  const again = open(other.url, token('back'), { lastEventId: first.lastEventId });
+  const again = openScreen(other.url, token('back'), { lastEventId: first.lastEventId });
   await sees(again, 'calendar PENDING');
   again.close();
-  const third = open(tenon.url, token('back'), { lastEventId: again.lastEventId });
+  const third = openScreen(tenon.url, token('back'), { lastEventId: again.lastEventId });
   await trpc.integrations.disconnect.mutate({ provider: 'calendar' });
   await sees(third, 'calendar REVOKED');
   third.close();
@@ -130,21 +103,21 @@ test('who comes back is told what changed meanwhile, and nothing else', async ()
 
 test('a bad token, and one stream too many, end with their reasons', async () => {
   for (const bearer of ['nonsense', token('ada', { secret: 'another secret of more than 32 bytes' })]) {
-    const screen = open(tenon.url, bearer);
+    const screen = openScreen(tenon.url, bearer);
     await until('refused', () => screen.error);
     assert.equal(screen.error.data.code, 'UNAUTHORIZED');
     assert.equal(screen.error.data.reason, 'TOKEN_INVALID');
     assert.ok(screen.error.data.requestId);
     screen.close();
   }
-  const screens = Array.from({ length: 4 }, () => open(tenon.url, token('many')));
+  const screens = Array.from({ length: 4 }, () => openScreen(tenon.url, token('many')));
   for (const screen of screens) await sees(screen, ...NOTHING_YET);
-  const fifth = open(tenon.url, token('many'));
+  const fifth = openScreen(tenon.url, token('many'));
   await until('refused', () => fifth.error);
   assert.equal(fifth.error.data.reason, 'TOO_MANY_STREAMS');
   screens[0].close();
   await until('room again', async () => {
-    const sixth = open(tenon.url, token('many'));
+    const sixth = openScreen(tenon.url, token('many'));
     await until('an answer', () => sixth.error || sixth.told.length === PROVIDERS.length);
     sixth.close();
     return !sixth.error;
@@ -157,7 +130,7 @@ test('the token of a stream is in no log line', () => {
 });
 
 test('a server that stops ends its streams; the clients come back to the next one, and have missed nothing', async () => {
-  const screen = open(other.url, token('drain'));
+  const screen = openScreen(other.url, token('drain'));
   await sees(screen, ...NOTHING_YET);
   const env = {
     LISTEN: address(other.url), DATABASE_URL: databaseUrl(tenon.dir, '.tenon/tenon.db'),

@@ -1,6 +1,7 @@
 /* What the client tests share: the official tRPC client on both mounts, and a browser's part of connecting. */
 import assert from 'node:assert/strict';
-import { createTRPCClient, httpBatchLink, httpLink } from '@trpc/client';
+import { createTRPCClient, httpBatchLink, httpLink, httpSubscriptionLink } from '@trpc/client';
+import { EventSource } from 'eventsource';
 import { createHmac } from 'node:crypto';
 import superjson from 'superjson';
 import { databaseUrl, query } from '../database.mjs';
@@ -59,6 +60,30 @@ export function client(url, bearer, { mount = '/api/trpc', link = httpLink, ...o
       ...options,
     })],
   });
+}
+
+/** An open screen of a user: what it was told, by provider and status; and its last event id. */
+export function openScreen(url, bearer, { mount = '/api/trpc', lastEventId } = {}) {
+  const trpc = createTRPCClient({
+    links: [httpSubscriptionLink({
+      url: url + mount,
+      ...(mount === '/api/trpc' ? { transformer: superjson } : {}),
+      EventSource,
+      connectionParams: () => ({ token: bearer }),
+    })],
+  });
+  const screen = { told: [], events: [], states: [] };
+  const subscription = trpc.integrations.events.subscribe(lastEventId === undefined ? undefined : { lastEventId }, {
+    onData({ id, data }) {
+      screen.lastEventId = id;
+      screen.events.push(data);
+      screen.told.push(`${data.provider} ${data.connection?.status ?? 'NONE'}`);
+    },
+    onError(error) { screen.error = error; },
+    onConnectionStateChange({ state }) { screen.states.push(state); },
+  });
+  screen.close = () => subscription.unsubscribe();
+  return screen;
 }
 
 /** The four ways in which apps call. */

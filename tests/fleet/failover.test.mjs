@@ -2,7 +2,7 @@
  * themselves, and what was acknowledged is there. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { until } from '../clients/flow.mjs';
+import { client, connect, openScreen, token, until } from '../clients/flow.mjs';
 import { endAll } from '../harness.mjs';
 import { startFleet } from './fleet.mjs';
 import { Load } from './load.mjs';
@@ -15,10 +15,24 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 after(endAll);
 
+/** What is changed at each instance is told to a screen that one of them serves. */
+async function seesEveryInstance(screen, { instances }) {
+  for (const { server } of instances) {
+    const trpc = client(server.url, token('watcher'));
+    await connect(trpc, 'notion');
+    await until('the connection is told', () => screen.told.includes('notion ACTIVE'));
+    await trpc.integrations.disconnect.mutate({ provider: 'notion' });
+    await until('its end is told', () => screen.told.includes('notion REVOKED'));
+    screen.told.length = 0;
+  }
+}
+
 test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
   const fleet = await startFleet(USERS);
-  const standby = await startStandby(fleet.primary);
+  const standby = await startStandby(fleet.primary, fleet.standbyPort);
   const load = new Load({ url: fleet.url, users: USERS, seed });
+  const screen = openScreen(fleet.url, token('watcher'));
+  await seesEveryInstance(screen, fleet);
   load.start();
   await pause(SECONDS * 500);
   const killed = performance.now();
@@ -35,6 +49,9 @@ test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
   tell(`primary killed, standby promoted after ${seconds(promoted)}, ${USERS} users`, load);
   tell(`without service: reads ${seconds(load.firstGood(killed, READS))}, writes ${seconds(load.firstGood(killed, WRITES))}`);
 
+  await seesEveryInstance(screen, fleet);
+  assert.equal(screen.error, undefined);
+  screen.close();
   await settle(fleet, load, standby.url);
   for (const instance of fleet.instances) assert.equal(instance.starts, 1);
   for (const end of await fleet.stop()) assert.deepEqual(end, { code: 0, signal: null });

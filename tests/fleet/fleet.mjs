@@ -18,13 +18,13 @@ class Instance {
   constructor(place, port) {
     this.place = { ...place, env: { ...place.env, LISTEN: `127.0.0.1:${port}` } };
     this.starts = 0;
+    this.up = true; // but between a kill and the first answer after it
     this.logs = [];
   }
 
   async start() {
     this.server = await startServe(this.place);
     this.starts++;
-    this.up = true;
   }
 
   /** kill -9, and start again; resolves with the milliseconds until it answers a user of its own. */
@@ -35,6 +35,7 @@ class Instance {
     await this.server.stop('SIGKILL');
     await this.start();
     await client(this.server.url, token(userName(0))).integrations.list.query();
+    this.up = true;
     return performance.now() - begun;
   }
 
@@ -62,13 +63,16 @@ async function seedUsers(sandbox, sandboxFile, database, users) {
 /** Everything, with `users` connected. What has been started ends with the process; stop() ends Tenon's in order. */
 export async function startFleet(users) {
   const primary = await startPrimary();
+  const standbyPort = await freePort(); // startStandby()'s, if there will be one
+  const direct = `postgresql://tenon@127.0.0.1:${primary.port},127.0.0.1:${standbyPort}/tenon?target_session_attrs=read-write`;
   const bouncer = await startBouncer(primary);
   const sandboxFile = join(tempDir(), 'sandbox.db');
   const sandbox = await startSandbox({ args: ['--database', sandboxFile], env: { LOG_LEVEL: 'warn' } });
   const ports = await Promise.all(Array.from({ length: INSTANCES }, freePort));
   const nginx = await startNginx(ports.map((port) => `127.0.0.1:${port}`));
   const place = await installation(sandbox.url, { migrated: false });
-  Object.assign(place.env, { DATABASE_URL: bouncer.url, PUBLIC_URL: nginx.url, EXECUTE_TIMEOUT_MS: '5000', WEBHOOKS: 'off' });
+  Object.assign(place.env, { DATABASE_URL: bouncer.url, DATABASE_DIRECT_URL: direct, PUBLIC_URL: nginx.url,
+    EXECUTE_TIMEOUT_MS: '5000', WEBHOOKS: 'off' });
   for (const verb of ['migrate', 'setup']) {
     const { code, stderr } = await run(verb, [], place);
     assert.equal(code, 0, stderr);
@@ -77,7 +81,7 @@ export async function startFleet(users) {
   const instances = ports.map((port) => new Instance(place, port));
   await Promise.all(instances.map((instance) => instance.start()));
   return {
-    primary, bouncer, nginx, sandboxFile, instances, url: nginx.url,
+    primary, standbyPort, bouncer, nginx, sandboxFile, instances, url: nginx.url,
     async stop() {
       const ends = await Promise.all(instances.map(({ server }) => server.stop()));
       await sandbox.stop();

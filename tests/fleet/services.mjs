@@ -108,8 +108,8 @@ export async function startPrimary() {
 }
 
 /** A standby that has everything that is acknowledged: the primary waits for it. */
-export async function startStandby(primary) {
-  const dir = join(ownDir(), 'data'), port = await freePort();
+export async function startStandby(primary, port) {
+  const dir = join(ownDir(), 'data');
   as([postgres('pg_basebackup'), ...guideBlock('sh', 'pg_basebackup', [
     ['pg_basebackup ', ''], ['/var/lib/postgresql/15/main', dir], ['postgresql://replicator@10.0.0.21', primary.url.replace(/\/tenon$/, '')],
   ]).trim().split('\n')[0].split(/\s+/), '--no-sync']);
