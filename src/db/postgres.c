@@ -147,21 +147,29 @@ static void wait_for_write(struct postgres_exchange *exchange)
 /* What one try came to. */
 enum result { RESULT_DONE, RESULT_FAILED, RESULT_AGAIN, RESULT_AGAIN_AT_ONCE };
 
+static enum result outcome_unknown(struct error *err)
+{
+    error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_OUTCOME_UNKNOWN",
+            "The database did not say in time whether this was saved: it may have been."
+            " Look before you try again.");
+    return RESULT_FAILED;
+}
+
 static enum result judge(struct postgres_db *db, const struct postgres_exchange *exchange,
         const struct db_rows **rows_out, struct error *err)
 {
     switch (exchange->outcome) {
     case EXCHANGE_DONE:
+        if (exchange->doubtful) {
+            return outcome_unknown(err);
+        }
         for (size_t i = 0; rows_out != NULL && i < exchange->count; i++) {
             rows_out[i] = exchange->rows[i];
         }
         return RESULT_DONE;
     case EXCHANGE_LOST:
         if (exchange->write) {
-            error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_OUTCOME_UNKNOWN",
-                    "The connection to the database broke while this was being saved: it may have been."
-                    " Look before you try again.");
-            return RESULT_FAILED;
+            return outcome_unknown(err);
         }
         postgres_unavailable(err, "the connection broke");
         return RESULT_AGAIN;

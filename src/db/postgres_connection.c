@@ -12,6 +12,8 @@
 /* Between tries to connect; so long at most is a server that is back not noticed. */
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   1000
+/* So long may what the server was told to stop show. */
+#define CANCELLED_FOR_MS 10000
 
 static void watch(struct postgres_connection *connection);
 
@@ -255,6 +257,20 @@ void postgres_drop_notice(void *context, const PGresult *result)
     (void)result;
 }
 
+/* A commit that was told to stop while it waited for the standby is done, with a warning (PostgreSQL's manual, 27.2.8.3);
+ * Tenon's statements give none. */
+static void hear_notice(void *context, const PGresult *result)
+{
+    const struct postgres_connection *connection = context;
+    struct postgres_exchange *running = STAILQ_FIRST(&connection->exchanges);
+    struct slice severity = slice_of(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED));
+    if (running != NULL && running->write && connection->cancelled_ms > 0 &&
+            clock_monotonic_ms() - connection->cancelled_ms < CANCELLED_FOR_MS &&
+            slice_is(severity, "WARNING")) {
+        running->doubtful = true;
+    }
+}
+
 void postgres_connection_open(struct postgres_connection *connection)
 {
     const struct postgres_address *address = &connection->db->store->address;
@@ -267,7 +283,7 @@ void postgres_connection_open(struct postgres_connection *connection)
         connect_failed(connection, PQerrorMessage(connection->handle));
         return;
     }
-    PQsetNoticeReceiver(connection->handle, postgres_drop_notice, NULL);
+    PQsetNoticeReceiver(connection->handle, hear_notice, connection);
     start_timer(connection, address->connect_timeout_ms);
     watch(connection);
     ev_io_start(loop_ev(connection->db->db.loop), &connection->writes);

@@ -76,6 +76,7 @@ struct postgres_exchange {
     struct error err;              /* of EXCHANGE_FAILED */
     size_t received;               /* bytes, while it is the one that is answered */
     bool too_large;
+    bool doubtful; /* of a write that is done: not on the standby that is to have it, perhaps */
 
     size_t at, step_count;       /* the step that is answered */
     const struct db_rows **rows; /* `count` */

@@ -527,6 +527,31 @@ START_TEST(the_urls_schema_is_used)
 }
 END_TEST
 
+static void commits_with_a_warning(struct scene *scene)
+{
+    struct error err = {0};
+    int64_t deadline = fiber_deadline_ms();
+    write_ok(scene->db, "CREATE TABLE t (n INTEGER)", DB_NO_PARAMS);
+    /* What a server says whose standby is away: the wait is stopped, the write is done all the same. */
+    struct db_statement waiting = {
+            "DO $$ BEGIN INSERT INTO t VALUES (1);"
+            " BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN"
+            " RAISE WARNING 'canceling wait for synchronous replication'; END;"
+            " END $$",
+            DB_NO_PARAMS};
+    fiber_set_deadline(clock_monotonic_ms() + 50);
+    ck_assert(!db_write(scene->db, fiber_memory(), &waiting, 1, NULL, &err));
+    ck_assert_str_eq(err.reason, "DATABASE_OUTCOME_UNKNOWN");
+    fiber_set_deadline(deadline);
+    ck_assert_int_eq(read_int(scene->db, "SELECT count(*) FROM t"), 1);
+}
+
+START_TEST(a_commit_that_was_stopped_with_a_warning_is_unknown)
+{
+    in_database(commits_with_a_warning);
+}
+END_TEST
+
 static void cases(Suite *suite)
 {
     if (!test_on_postgres()) {
@@ -539,6 +564,7 @@ static void cases(Suite *suite)
     TEST_ADD(suite, writes_of_several_statements_are_as_if_alone);
     TEST_ADD(suite, deadlocks_are_done_again);
     TEST_ADD(suite, the_server_stops_at_the_deadline);
+    TEST_ADD(suite, a_commit_that_was_stopped_with_a_warning_is_unknown);
     TEST_ADD(suite, lost_connections_are_made_anew);
     if (getenv("TENON_TEST_POSTGRES_DIRECT") != NULL) {
         return; /* what follows a bouncer hides */

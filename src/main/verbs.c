@@ -11,9 +11,13 @@
 static bool open_store(
         const struct verb_arguments *arguments, struct db_store **store_out, struct error *err)
 {
-    const char *direct = arguments->config->database_direct_url;
-    return db_store_open(arguments->owner, arguments->config->database_url, store_out, err) &&
-           (direct == NULL || db_store_set_direct(*store_out, direct, err));
+    return db_store_open(arguments->owner, arguments->config->database_url, store_out, err);
+}
+
+static bool set_direct(const struct config *config, struct db_store *store, struct error *err)
+{
+    const char *url = config->database_direct_url;
+    return url == NULL || db_store_set_direct(store, url, err);
 }
 
 int verb_serve(const struct verb_arguments *arguments)
@@ -31,6 +35,7 @@ int verb_serve(const struct verb_arguments *arguments)
     verb_hold_signals();
     if (!config_require(config, "COMPOSIO_API_KEY", &err) ||
             !config_require(config, "JWT_SECRET", &err) || !open_store(arguments, &store, &err) ||
+            !set_direct(config, store, &err) ||
             !(migrate ? verb_apply_migrations(store, &applied, &err)
                       : verb_check_migrations(store, &err)) ||
             !server_start(arguments->owner, config, store, catalog_new(arguments->owner), NULL,
