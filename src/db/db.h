@@ -91,7 +91,8 @@ int64_t db_get_time(const struct db_rows *rows, size_t row, size_t column);
 /* Errors of db_read() and db_write():
  *   ERROR_SERVICE_UNAVAILABLE  DATABASE_UNAVAILABLE  cannot be reached, disk full, locked; nothing was changed
  *   ERROR_SERVICE_UNAVAILABLE  DATABASE_OUTCOME_UNKNOWN  db_write() only: PostgreSQL's connection broke after the write was
- *                              sent and before it answered, or its standby did not take it in time; it is all done or not at all. Look before doing it again
+ *                              sent and before it answered, or its standby did not take it in time; it is all done or
+ *                              not at all. Look before doing it again
  *   ERROR_CONFLICT             DATABASE_UNIQUE       a unique index refused it; err->detail names the columns
  *   ERROR_CONFLICT             DATABASE_FOREIGN_KEY
  *   ERROR_BAD_REQUEST          TEXT_INVALID          PostgreSQL cannot hold a value: a NUL, or what is no UTF-8

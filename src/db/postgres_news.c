@@ -1,6 +1,7 @@
 /* News between processes: NOTIFY on any connection, LISTEN on one of the process's own, on a thread that may block. A
  * bouncer in transaction mode passes on the first and not the second; where no way past it was given, whoever shows
- * changes has to ask, as with SQLite. A word is "<id of the telling store> <what>": what a process told itself it has heard already. */
+ * changes has to ask, as with SQLite. A word is "<id of the telling store> <what>": what a process told itself it has heard
+ * already. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/postgres_internal.h"

@@ -27,12 +27,13 @@ async function seesEveryInstance(screen, { instances }) {
   }
 }
 
-test(`the primary killed, the standby promoted (SEED=${seed})`, async () => {
+test(`the primary killed, the standby promoted (SEED=${seed})`, async (t) => {
   const fleet = await startFleet(USERS);
   const standby = await startStandby(fleet.primary, fleet.standbyPort);
   const load = new Load({ url: fleet.url, users: USERS, seed });
   const screen = openScreen(fleet.url, token('watcher'));
   await seesEveryInstance(screen, fleet);
+  t.after(() => load.stop());
   load.start();
   await pause(SECONDS * 500);
   const killed = performance.now();
