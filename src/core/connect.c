@@ -33,52 +33,6 @@ static bool choose_redirect(const struct context *context, const char *redirect_
     return true;
 }
 
-/* The account ids that must not be adopted: links of ours whose consent is not proven, accounts about to be deleted. */
-static bool read_unproven(const struct context *context, const char *provider,
-        const struct db_rows **out, struct error *err)
-{
-    static const char sql[] =
-            "SELECT \"composioAccountId\" FROM \"ConnectAttempt\""
-            " WHERE \"userId\" = $1 AND \"provider\" = $2 AND \"outcome\" <> 'PROVEN'"
-            " UNION ALL SELECT \"composioAccountId\" FROM \"CleanupJob\"";
-    return db_read(context->core->db, context->memory, sql,
-            DB_PARAMS(DB_TEXT(context->user), DB_TEXT(provider)), out, err);
-}
-
-static bool is_among(const struct db_rows *rows, const char *id)
-{
-    for (size_t i = 0; i < db_row_count(rows); i++) {
-        if (slice_is(db_get_slice(rows, i, 0), id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The newest enabled ACTIVE account that the user already has for this auth config; id NULL: none. */
-static bool find_account(const struct context *context, const char *provider,
-        const struct provider_row *row, struct composio_account *out, struct error *err)
-{
-    struct composio_account *accounts = NULL;
-    size_t count = 0;
-    const struct db_rows *unproven = NULL;
-    /* Ours are read after Composio's, so that a link made meanwhile is known. */
-    if (!composio_account_list(context->core->composio, context->memory, context->user,
-                row->auth_config_id, &accounts, &count, err) ||
-            !read_unproven(context, provider, &unproven, err)) {
-        return false;
-    }
-    *out = (struct composio_account){0};
-    for (size_t i = 0; i < count; i++) {
-        if (accounts[i].status == COMPOSIO_STATUS_ACTIVE && !accounts[i].disabled &&
-                !is_among(unproven, accounts[i].id) &&
-                (out->id == NULL || accounts[i].created_at_ms > out->created_at_ms)) {
-            *out = accounts[i];
-        }
-    }
-    return true;
-}
-
 bool connection_account_is_unproven(
         struct core *core, void *memory, const char *account_id, bool *out, struct error *err)
 {
@@ -91,6 +45,35 @@ bool connection_account_is_unproven(
         return false;
     }
     *out = db_row_count(rows) > 0;
+    return true;
+}
+
+/* The newest enabled ACTIVE account that the user already has for this auth config; id NULL: none. */
+static bool find_account(const struct context *context, const struct provider_row *row,
+        struct composio_account *out, struct error *err)
+{
+    struct composio_account *accounts = NULL;
+    size_t count = 0;
+    if (!composio_account_list(context->core->composio, context->memory, context->user,
+                row->auth_config_id, &accounts, &count, err)) {
+        return false;
+    }
+    *out = (struct composio_account){0};
+    for (size_t i = 0; i < count; i++) {
+        bool unproven = false;
+        if (accounts[i].status != COMPOSIO_STATUS_ACTIVE || accounts[i].disabled ||
+                (out->id != NULL && accounts[i].created_at_ms <= out->created_at_ms)) {
+            continue;
+        }
+        /* Ours is read after Composio's list, so that a link made meanwhile is known. */
+        if (!connection_account_is_unproven(
+                    context->core, context->memory, accounts[i].id, &unproven, err)) {
+            return false;
+        }
+        if (!unproven) {
+            *out = accounts[i];
+        }
+    }
     return true;
 }
 
@@ -218,7 +201,7 @@ bool connections_connect(const struct context *context, const char *provider,
             }
             continue; /* the row was changed: look again */
         }
-        if (!find_account(context, provider, &row, &account, err)) {
+        if (!find_account(context, &row, &account, err)) {
             return false;
         }
         if (account.id == NULL) {
