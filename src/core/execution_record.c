@@ -252,10 +252,13 @@ bool execution_records_close(struct core *core, void *memory, struct error *err)
 
 /* ---- what is too old ---- */
 
-/* The same rows in both statements of a batch: of an age that nothing changes any more. */
-#define EXPIRED_SQL                                                                 \
-    " FROM \"ToolExecution\" WHERE \"executedAt\" < $1 AND \"status\" <> 'PENDING'" \
-    " ORDER BY \"executedAt\", \"id\" LIMIT $2"
+/* The same rows in both statements of a batch: of an age that nothing changes any more, and each with its connection. With
+ * the limit around the join, PostgreSQL looks a row of UserExecution up by its whole key: of a join without it, by the user
+ * alone, whose rows may be millions. */
+#define EXPIRED_SQL                                                                        \
+    " FROM \"ToolExecution\" t JOIN \"UserConnection\" c ON c.\"id\" = t.\"connectionId\"" \
+    " WHERE t.\"executedAt\" < $1 AND t.\"status\" <> 'PENDING'"                           \
+    " ORDER BY t.\"executedAt\", t.\"id\" LIMIT $2"
 
 bool execution_records_expire(
         struct core *core, void *memory, const bool *stopping, struct error *err)
@@ -266,11 +269,9 @@ bool execution_records_expire(
                     most = DB_INT(EXPIRED_AT_ONCE);
     struct db_statement statements[] = {
             {"DELETE FROM \"UserExecution\" WHERE (\"userId\", \"executedAt\", \"executionId\") IN"
-             " (SELECT c.\"userId\", t.\"executedAt\", t.\"id\" FROM"
-             " (SELECT \"id\", \"executedAt\", \"connectionId\"" EXPIRED_SQL ") t"
-             " JOIN \"UserConnection\" c ON c.\"id\" = t.\"connectionId\")",
+             " (SELECT c.\"userId\", t.\"executedAt\", t.\"id\"" EXPIRED_SQL ")",
                     DB_PARAMS(before, most)},
-            {"DELETE FROM \"ToolExecution\" WHERE \"id\" IN (SELECT \"id\"" EXPIRED_SQL ")",
+            {"DELETE FROM \"ToolExecution\" WHERE \"id\" IN (SELECT t.\"id\"" EXPIRED_SQL ")",
                     DB_PARAMS(before, most)},
     };
     int64_t deleted = EXPIRED_AT_ONCE, sum = 0;
