@@ -1,7 +1,7 @@
 # Tenon: every target does its own set-up and can be run first. CONTRIBUTING.md says more.
 BUILD ?= build
 
-.PHONY: run build test test-fleet test-fresh bench clean
+.PHONY: run build test test-fleet test-fresh bench bench-scale clean
 
 run: build
 	@exec $(BUILD)/tenon dev
@@ -26,6 +26,9 @@ test-fresh:
 
 bench: build
 	@bench/run
+
+bench-scale: build
+	@bench/run scale
 
 clean:
 	rm -rf build build-*
