@@ -114,6 +114,9 @@ struct db_statement {
  * results. Several statements happen as if no other such write happened meanwhile (on PostgreSQL SERIALIZABLE, and done
  * again when that fails); one statement alone compares and sets.
  *
+ * Writes that are not as if alone may share a transaction with other fibers' of the loop, and so a commit; one that fails
+ * fails by itself all the same.
+ *
  * A write that was sent is waited for whatever a cancellation says, so the answer is known but for
  * DATABASE_OUTCOME_UNKNOWN. PostgreSQL is told to give it up at the deadline. */
 SUSPENDS MUST_CHECK bool db_write(struct db *db, void *owner, const struct db_statement *statements,

@@ -7,8 +7,7 @@
 #include <assert.h>
 
 #define CONNECTIONS_DEFAULT 4
-#define UNDER_WAY_MAX       128  /* exchanges of one connection; more wait for their turn here */
-#define WAITING_MAX         8192 /* beyond this many, they are refused at once */
+#define UNDER_WAY_MAX       128 /* exchanges of one connection; more wait for their turn here */
 /* How long a statement waits for a connection, and is tried again when its server goes: one that starts anew, or another
  * that takes its place. */
 #define PATIENCE_MS    5000
@@ -72,6 +71,14 @@ static void open_another(struct postgres_db *db)
     postgres_connection_open(db->connections[db->count++]);
 }
 
+void postgres_open_spare(struct postgres_db *db)
+{
+    const struct postgres_connection *best = choose(db, false);
+    if (best != NULL && load_of(best) > 0) {
+        open_another(db);
+    }
+}
+
 /* Wait until something changed, but not beyond `until`. */
 static bool wait_for_change(struct postgres_db *db, int64_t until, struct error *err)
 {
@@ -95,13 +102,13 @@ static bool wait_for_change(struct postgres_db *db, int64_t until, struct error 
     return postgres_unavailable(err, "no connection was free in time");
 }
 
-static bool take_connection(
+bool postgres_take_connection(
         struct postgres_db *db, bool reads, struct postgres_connection **out, struct error *err)
 {
     int64_t until = clock_monotonic_ms() + PATIENCE_MS;
     struct postgres_connection *found;
     while ((found = choose(db, reads)) == NULL) {
-        if (db->waiting >= WAITING_MAX) {
+        if (db->waiting >= POSTGRES_WAITING_MAX) {
             return postgres_unavailable(err, "too many statements wait for a connection");
         }
         if (!wait_for_change(db, until, err)) {
@@ -129,9 +136,7 @@ static bool wait_for_read(struct postgres_exchange *exchange, struct error *err)
     return false;
 }
 
-/* Whatever happens to the fiber: the write may be done. At its deadline the server is told to give it up, and says what
- * became of it; when it says nothing, the connection is as good as lost. */
-static void wait_for_write(struct postgres_exchange *exchange)
+void postgres_wait_for_write(struct postgres_exchange *exchange)
 {
     int64_t latest = clock_monotonic_ms() + WRITE_MAX_MS;
     exchange->deadline_ms = exchange->deadline_ms < latest ? exchange->deadline_ms : latest;
@@ -144,19 +149,17 @@ static void wait_for_write(struct postgres_exchange *exchange)
     }
 }
 
-/* What one try came to. */
-enum result { RESULT_DONE, RESULT_FAILED, RESULT_AGAIN, RESULT_AGAIN_AT_ONCE };
-
-static enum result outcome_unknown(struct error *err)
+static enum postgres_result outcome_unknown(struct error *err)
 {
     error_set(err, ERROR_SERVICE_UNAVAILABLE, "DATABASE_OUTCOME_UNKNOWN",
             "The database did not say in time whether this was saved: it may have been."
             " Look before you try again.");
-    return RESULT_FAILED;
+    return POSTGRES_RESULT_FAILED;
 }
 
-static enum result judge(struct postgres_db *db, const struct postgres_exchange *exchange,
-        const struct db_rows **rows_out, struct error *err)
+enum postgres_result postgres_judge(struct postgres_db *db,
+        const struct postgres_exchange *exchange, const struct db_rows **rows_out,
+        struct error *err)
 {
     switch (exchange->outcome) {
     case EXCHANGE_DONE:
@@ -166,13 +169,13 @@ static enum result judge(struct postgres_db *db, const struct postgres_exchange 
         for (size_t i = 0; rows_out != NULL && i < exchange->count; i++) {
             rows_out[i] = exchange->rows[i];
         }
-        return RESULT_DONE;
+        return POSTGRES_RESULT_DONE;
     case EXCHANGE_LOST:
         if (exchange->write) {
             return outcome_unknown(err);
         }
         postgres_unavailable(err, "the connection broke");
-        return RESULT_AGAIN;
+        return POSTGRES_RESULT_AGAIN;
     case EXCHANGE_FAILED:
         break;
     }
@@ -180,45 +183,46 @@ static enum result judge(struct postgres_db *db, const struct postgres_exchange 
     if (exchange->too_large) {
         error_set(err, ERROR_INTERNAL_SERVER_ERROR, "DATABASE_RESULT_TOO_LARGE",
                 "That is more than can be read at once; ask for less.");
-        return RESULT_FAILED;
+        return POSTGRES_RESULT_FAILED;
     }
     switch (exchange->verdict) {
     case POSTGRES_BOUNCER:
         if (atomic_exchange(&db->store->unnamed, true)) {
-            return RESULT_AGAIN; /* sent before it was known */
+            return POSTGRES_RESULT_AGAIN; /* sent before it was known */
         }
         log_info(
                 "a bouncer without prepared statements stands before the database: they are not used"
                 " any more; pgbouncer=true in DATABASE_URL says so from the start");
-        return RESULT_AGAIN_AT_ONCE;
+        return POSTGRES_RESULT_AGAIN_AT_ONCE;
     case POSTGRES_UNNAMED:
-        return RESULT_AGAIN_AT_ONCE;
+        return POSTGRES_RESULT_AGAIN_AT_ONCE;
     case POSTGRES_AGAIN:
-        return RESULT_AGAIN;
+        return POSTGRES_RESULT_AGAIN;
     case POSTGRES_FAILED:
         break;
     }
-    return RESULT_FAILED;
+    return POSTGRES_RESULT_FAILED;
 }
 
-static enum result try_once(struct postgres_db *db, void *owner, const struct db_write *write,
-        bool reads, const struct db_rows **rows_out, struct error *err)
+static enum postgres_result try_once(struct postgres_db *db, void *owner,
+        const struct db_write *write, bool reads, const struct db_rows **rows_out,
+        struct error *err)
 {
     struct postgres_connection *connection = NULL;
-    if (!take_connection(db, reads, &connection, err)) {
-        return RESULT_FAILED;
+    if (!postgres_take_connection(db, reads, &connection, err)) {
+        return POSTGRES_RESULT_FAILED;
     }
     struct postgres_exchange *exchange =
             postgres_connection_send(connection, owner, write, reads, rows_out != NULL, err);
     if (exchange == NULL) {
-        return RESULT_FAILED;
+        return POSTGRES_RESULT_FAILED;
     }
     if (!reads) {
-        wait_for_write(exchange);
+        postgres_wait_for_write(exchange);
     } else if (!wait_for_read(exchange, err)) {
-        return RESULT_FAILED;
+        return POSTGRES_RESULT_FAILED;
     }
-    enum result result = judge(db, exchange, rows_out, err);
+    enum postgres_result result = postgres_judge(db, exchange, rows_out, err);
     mem_free(exchange);
     return result;
 }
@@ -241,17 +245,20 @@ static bool run(struct db *base, void *owner, const struct db_write *write, bool
     int64_t patience_end = clock_monotonic_ms() + PATIENCE_MS;
     for (int try = 0;; try++) {
         struct error failure = {0};
-        enum result result = try_once(db, owner, write, reads, rows_out, &failure);
-        if (result == RESULT_DONE) {
+        bool grouped = try == 0 && !reads && !write->alone;
+        enum postgres_result result =
+                grouped ? postgres_group_write(db, owner, write, rows_out, &failure)
+                        : try_once(db, owner, write, reads, rows_out, &failure);
+        if (result == POSTGRES_RESULT_DONE) {
             return true;
         }
         bool enough = try >= TRIES_LEAST && clock_monotonic_ms() >= patience_end;
-        if (result == RESULT_FAILED || enough) {
+        if (result == POSTGRES_RESULT_FAILED || enough) {
             *err = failure;
             return false;
         }
         /* At the deadline the server was told to stop: that is why it failed. */
-        if (!fiber_check(err) || (result == RESULT_AGAIN && !pause_before(try, err))) {
+        if (!fiber_check(err) || (result == POSTGRES_RESULT_AGAIN && !pause_before(try, err))) {
             return false;
         }
     }
@@ -392,6 +399,7 @@ static bool postgres_open(void *owner, struct db_store *store, struct loop *loop
     struct postgres_db *db = mem_new(owner, struct postgres_db);
     db->db = (struct db){.driver = &db_driver_postgres, .loop = loop};
     db->store = (struct postgres_store *)store;
+    TAILQ_INIT(&db->group.waiting);
     db_rows_builder_init(&db->builder, db);
     mem_on_free(db, db_end);
     open_another(db);

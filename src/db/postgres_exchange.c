@@ -129,14 +129,17 @@ static void not_prepared(struct postgres_connection *connection, const struct po
 static void take_rows(struct postgres_exchange *exchange, const PGresult *result)
 {
     const struct postgres_step *step = &exchange->steps[exchange->at];
-    if (exchange->abandoned || !exchange->wanted || exchange->outcome == EXCHANGE_FAILED) {
+    void *owner = exchange->owners == NULL ? exchange->owner : exchange->owners[step->statement];
+    if (exchange->abandoned || !exchange->wanted || owner == NULL ||
+            exchange->outcome == EXCHANGE_FAILED) {
         return;
     }
-    if (!postgres_rows(&exchange->connection->db->builder, exchange->owner, result,
+    if (!postgres_rows(&exchange->connection->db->builder, owner, result,
                 &exchange->rows[step->statement], &exchange->err)) {
-        /* Of a write it is done all the same; what writes returns no such rows. */
+        /* What writes returns no such rows. */
         exchange->outcome = EXCHANGE_FAILED;
         exchange->verdict = POSTGRES_FAILED;
+        exchange->unreadable = true;
     }
 }
 
@@ -181,6 +184,7 @@ static bool take_result(struct postgres_connection *connection, const PGresult *
     case PGRES_EMPTY_QUERY: /* a text without a statement in it */
         exchange->outcome = EXCHANGE_FAILED;
         exchange->verdict = POSTGRES_FAILED;
+        exchange->unreadable = true;
         return postgres_broken(&exchange->err, "not exactly one statement") || true;
     case PGRES_FATAL_ERROR:
         if (is_end(connection, step, result)) {

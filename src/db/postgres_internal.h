@@ -1,5 +1,6 @@
 /* The PostgreSQL driver. postgres.c: what a loop asks for, over its connections, and trying again. postgres_connection.c:
- * one connection. postgres_exchange.c: several fibers' statements under way on it. postgres_script.c: migrations.
+ * one connection. postgres_exchange.c: several fibers' statements under way on it. postgres_group.c: several fibers' writes
+ * in one transaction. postgres_script.c: migrations.
  * postgres_news.c: what processes tell each other. postgres_value.c: values as text, both ways. postgres_error.c: what its errors mean. postgres_url.c: the address.
  *
  * PgBouncer in transaction mode may stand between: then each Sync may be another server's. So a transaction is what
@@ -67,6 +68,7 @@ struct postgres_exchange {
     size_t count;             /* of statements */
     bool write, wanted;       /* the rows are wanted */
     void *owner;              /* of the rows */
+    void *const *owners;      /* NULL, or of each statement\'s rows; NULL there: not wanted */
     int64_t deadline_ms;      /* from then on the server may be told to stop */
     struct fiber_signal done; /* when what follows is good */
     bool abandoned;           /* nobody waits: what comes is dropped */
@@ -74,7 +76,8 @@ struct postgres_exchange {
     enum { EXCHANGE_DONE, EXCHANGE_FAILED, EXCHANGE_LOST } outcome;
     enum postgres_verdict verdict; /* of EXCHANGE_FAILED */
     struct error err;              /* of EXCHANGE_FAILED */
-    size_t received;               /* bytes, while it is the one that is answered */
+    bool unreadable; /* EXCHANGE_FAILED for its answer's sake: on the server it may be done all the same */
+    size_t received; /* bytes, while it is the one that is answered */
     bool too_large;
     bool doubtful; /* of a write that is done: not on the standby that is to have it, perhaps */
 
@@ -144,9 +147,31 @@ void postgres_listen(struct db_store *store);
 /* They are heard. */
 bool postgres_hears(struct postgres_store *store);
 
+/* ---- postgres_group.c ---- */
+
+TAILQ_HEAD(postgres_members, postgres_member);
+struct postgres_group {
+    struct postgres_members waiting; /* writes that are not sent, first come first */
+    int waiting_count;
+    int leaders; /* fibers that send a group and wait for its answer, or are about to */
+};
+
+/* What one try came to. AGAIN after a pause, so that those that met do not meet again. */
+enum postgres_result {
+    POSTGRES_RESULT_DONE,
+    POSTGRES_RESULT_FAILED,
+    POSTGRES_RESULT_AGAIN,
+    POSTGRES_RESULT_AGAIN_AT_ONCE
+};
+/* One try of a write that is not `alone`, perhaps in one transaction with others'. */
+SUSPENDS enum postgres_result postgres_group_write(struct postgres_db *db, void *owner,
+        const struct db_write *write, const struct db_rows **rows_out, struct error *err);
+
 /* ---- postgres.c ---- */
 
 #define POSTGRES_CONNECTIONS_MAX 64
+#define POSTGRES_WAITING_MAX \
+    8192 /* fibers that wait for their turn; beyond this many, they are refused at once */
 
 struct postgres_store {
     struct db_store store;
@@ -170,6 +195,21 @@ struct postgres_db {
     struct error failure;        /* of the last attempt to connect; code ERROR_NONE: it went well */
     int64_t version, version_ms; /* db_version()'s last, and when */
     int waiting;                 /* fibers, for `changed` */
+    struct postgres_group group;
     int count;
     struct postgres_connection *connections[POSTGRES_CONNECTIONS_MAX];
 };
+
+/* One that is ready, waited for a while.
+ * False: DATABASE_UNAVAILABLE, or as fiber_check(). */
+SUSPENDS MUST_CHECK bool postgres_take_connection(
+        struct postgres_db *db, bool reads, struct postgres_connection **out, struct error *err);
+/* See to it that one will be free of writes, as far as the limits allow. */
+void postgres_open_spare(struct postgres_db *db);
+/* Whatever happens to the fiber: the write may be done. At its deadline the server is told to give it up, and says what
+ * became of it; when it says nothing, the connection is as good as lost. */
+SUSPENDS void postgres_wait_for_write(struct postgres_exchange *exchange);
+/* Of an exchange that has ended. */
+enum postgres_result postgres_judge(struct postgres_db *db,
+        const struct postgres_exchange *exchange, const struct db_rows **rows_out,
+        struct error *err);

@@ -212,9 +212,12 @@ static void deadlocks(struct scene *scene)
     struct error err = {0};
     write_ok(db, "CREATE TABLE item (id TEXT PRIMARY KEY, n INTEGER)", DB_NO_PARAMS);
     write_ok(db, "INSERT INTO item VALUES ('a', 0), ('b', 0)", DB_NO_PARAMS);
+    /* Another loop's: those of one take turns. */
+    struct db *other = NULL;
+    ck_assert(db_open(scene->owner, scene->store, fiber_loop(), &other, &err));
     struct crossing both[] = {
             {.db = db, .first = "a", .second = "b", .left = &left},
-            {.db = db, .first = "b", .second = "a", .left = &left},
+            {.db = other, .first = "b", .second = "a", .left = &left},
     };
     for (int i = 0; i < 2; i++) {
         fiber_start(fiber_loop(), "crossing", crosses, &both[i], FIBER_NO_DEADLINE);
@@ -224,6 +227,7 @@ static void deadlocks(struct scene *scene)
     }
     ck_assert_msg(both[0].ok && both[1].ok, "%s %s", both[0].err.detail, both[1].err.detail);
     ck_assert_int_eq(read_int(db, "SELECT sum(n) FROM item"), 4);
+    mem_free(other);
 }
 
 START_TEST(deadlocks_are_done_again)
@@ -293,14 +297,6 @@ END_TEST
 
 /* ---- connections that break ---- */
 
-static const char kill_sql[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                               " WHERE datname = current_database() AND pid <> pg_backend_pid()";
-
-static void kill_all(const struct scene *scene)
-{
-    test_postgres_run(scene->url, kill_sql);
-}
-
 struct sleeper {
     struct db *db;
     int failed;
@@ -327,22 +323,6 @@ static void writes_slowly(void *argument)
     sleeper->failed +=
             db_write(sleeper->db, fiber_memory(), &statement, 1, NULL, &sleeper->err) ? 0 : 1;
     sleeper->left--;
-}
-
-/* Until the server is at work on one of them. */
-static void until_asleep(const struct scene *scene)
-{
-    static const char sql[] = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-                              " AND wait_event = 'PgSleep'";
-    struct stranger *stranger = stranger_open(scene);
-    int found = 0;
-    while (found == 0) {
-        PGresult *result = PQexec(stranger->postgres, sql);
-        found = PQntuples(result);
-        PQclear(result);
-        fiber_yield();
-    }
-    mem_free(stranger);
 }
 
 static void survives_kills(struct scene *scene)

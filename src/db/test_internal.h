@@ -133,14 +133,14 @@ static inline void stranger_run(struct stranger *stranger, const char *sql)
     }
 }
 
-/* Writes that were sent and are not answered. */
+/* Writes that were sent, or wait for their turn, and are not answered; on PostgreSQL those sent together count as one. */
 static inline int writes_waiting(const struct scene *scene)
 {
     if (scene->path != NULL) {
         return atomic_load(&((struct sqlite_store *)scene->store)->waiting);
     }
     const struct postgres_db *db = (const struct postgres_db *)scene->db;
-    int count = 0;
+    int count = db->group.waiting_count;
     for (int i = 0; i < db->count; i++) {
         count += db->connections[i]->writes_under_way;
     }
@@ -153,6 +153,33 @@ static inline void until_waiting(const struct scene *scene, int count)
         fiber_yield();
     }
 }
+
+/* ---- PostgreSQL's ---- */
+
+static inline void kill_all(const struct scene *scene)
+{
+    test_postgres_run(scene->url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+}
+
+/* Until the server is at work on a statement that sleeps. */
+static inline void until_asleep(const struct scene *scene)
+{
+    static const char sql[] = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+                              " AND wait_event = 'PgSleep'";
+    struct stranger *stranger = stranger_open(scene);
+    int found = 0;
+    while (found == 0) {
+        PGresult *result = PQexec(stranger->postgres, sql);
+        found = PQntuples(result);
+        PQclear(result);
+        fiber_yield();
+    }
+    mem_free(stranger);
+}
+
+/* ---- a fiber that writes ---- */
 
 /* Three statements on a row of its own in a table item (id, a, n). */
 struct write_fiber {
