@@ -2,6 +2,8 @@
  * touched, from auto_explain in the server's log. Needs scripts/with-postgres. */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { until } from '../clients/flow.mjs';
+import { query } from '../database.mjs';
 import { psql } from './population.mjs';
 
 const log = process.env.TENON_TEST_POSTGRES_LOG;
@@ -53,6 +55,9 @@ export async function explained(url, body) {
   } finally {
     await change((name) => `RESET ${name}`);
   }
+  // A session that still writes has written half a plan.
+  await until('the sessions to end', () => query(url, `SELECT count(*) AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`)[0].n === 0);
   const statements = new Map();
   for (const [, ms, json] of readFrom(offset).matchAll(/ duration: ([\d.]+) ms {2}plan:\n((?:\t.*\n)+)/g)) {
     const { 'Query Text': text, Plan: plan } = JSON.parse(json.replaceAll('\n\t', '\n'));
